@@ -1,0 +1,186 @@
+#include "apps/mcunet/command.h"
+
+#include <filesystem>
+#include <iostream>
+
+#include "libmcunet/board/size.h"
+#include "libmcunet/support/files.h"
+#include "libmcunet/support/sha256.h"
+#include "libmcunet/support/table.h"
+#include "libmcunet/tflite/reader.h"
+
+namespace mcunet::app {
+
+using nlohmann::ordered_json;
+
+Model load_model(const std::string& path) {
+  const std::vector<uint8_t> bytes = read_file(path);
+  Model model;
+  model.path = path;
+  model.stem = std::filesystem::path(path).stem().string();
+  model.sha256 = sha256_hex(bytes);
+  model.graph = read_tflite(bytes, model.stem);
+  return model;
+}
+
+void TargetOptions::add_to(CLI::App& command) {
+  const char* group = "Target";
+  command
+      .add_option("--target", target,
+                  "board name (mcunet board list), a board's .json file, or host")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--sram", sram, "SRAM instead of the board's, such as 256k")->group(group);
+  command.add_option("--flash", flash, "flash instead of the board's, such as 2m")->group(group);
+  command.add_option("--clock", clock, "clock instead of the board's, such as 216MHz")
+      ->group(group);
+  command.add_option("--reserve-sram", reserve_sram, "SRAM kept for the application")->group(group);
+  command.add_option("--reserve-flash", reserve_flash, "flash kept for the application")
+      ->group(group);
+}
+
+Board TargetOptions::board() const {
+  Board board = find_board(target);
+  if (!sram.empty()) board.sram_bytes = parse_size(sram, "--sram");
+  if (!flash.empty()) board.flash_bytes = parse_size(flash, "--flash");
+  if (!clock.empty()) board.clock_hz = parse_clock(clock, "--clock");
+  if (!reserve_sram.empty()) board.sram_bytes -= parse_size(reserve_sram, "--reserve-sram");
+  if (!reserve_flash.empty()) board.flash_bytes -= parse_size(reserve_flash, "--reserve-flash");
+  if (!board.is_host() && (board.sram_bytes <= 0 || board.flash_bytes <= 0))
+    throw Error(ErrorKind::Usage,
+                "nothing of the board's memory is left after --reserve-sram and --reserve-flash");
+  return board;
+}
+
+ordered_json target_json(const Board& board) {
+  return {{"board", board.name},
+          {"core", board.core},
+          {"clock_mhz", static_cast<double>(board.clock_hz) / 1e6},
+          {"sram", board.sram_bytes},
+          {"flash", board.flash_bytes}};
+}
+
+std::string target_line(const Board& board) {
+  if (board.is_host()) return "target: host\n";
+  return "target: " + board.name + ", " + board.core + " at " +
+         format_fixed(static_cast<double>(board.clock_hz) / 1e6, 0) + " MHz, SRAM " +
+         format_bytes(board.sram_bytes) + ", flash " + format_bytes(board.flash_bytes) + "\n";
+}
+
+void InterfaceOptions::add_to(CLI::App& command) {
+  command.add_option("--io", io, "type of the network's inputs and outputs in the generated API")
+      ->check(CLI::IsMember({"int8", "uint8", "float32"}))
+      ->capture_default_str();
+  command
+      .add_option("--input-layout", input_layout,
+                  "model: as the file has it; nhwc: a planar image is given pixel by pixel")
+      ->check(CLI::IsMember({"model", "nhwc"}))
+      ->capture_default_str();
+}
+
+compiler::PassOptions InterfaceOptions::passes() const {
+  compiler::PassOptions passes;
+  passes.io = io == "uint8"     ? compiler::EdgeType::UInt8
+              : io == "float32" ? compiler::EdgeType::Float32
+                                : compiler::EdgeType::Int8;
+  passes.nhwc_input = input_layout == "nhwc";
+  return passes;
+}
+
+void Gates::add_to(CLI::App& command, bool with_latency) {
+  const char* group = "Gates (exit code 6 when exceeded)";
+  command.add_option("--max-sram", sram, "fail when arena + statics + stack need more")
+      ->group(group);
+  command.add_option("--max-flash", flash, "fail when code + constants + weights need more")
+      ->group(group);
+  if (with_latency)
+    command.add_option("--max-latency", latency_ms, "fail when the latency is longer, in ms")
+        ->group(group);
+}
+
+void Gates::check(int64_t sram_bytes, int64_t flash_bytes, double ms) const {
+  std::vector<std::string> problems;
+  const auto check_size = [&](const std::string& limit, const char* option, const char* what,
+                              int64_t bytes) {
+    if (limit.empty() || bytes <= parse_size(limit, option)) return;
+    problems.push_back(std::string(what) + " " + format_bytes(bytes) + " exceeds " + option + " " +
+                       limit);
+  };
+  check_size(sram, "--max-sram", "SRAM", sram_bytes);
+  check_size(flash, "--max-flash", "flash", flash_bytes);
+  if (latency_ms > 0 && ms > latency_ms)
+    problems.push_back("latency " + format_fixed(ms, 1) + " ms exceeds --max-latency " +
+                       format_fixed(latency_ms, 1));
+  if (!problems.empty()) throw Error(ErrorKind::Mismatch, std::move(problems));
+}
+
+ordered_json document(const std::string& command) {
+  return {{"schema", "mcunet." + command + "/1"},
+          {"tool_version", MCUNET_VERSION},
+          {"command", command}};
+}
+
+// Names in a model file need not be UTF-8; a document must be.
+void print_json(const ordered_json& document) {
+  std::cout << document.dump(2, ' ', false, ordered_json::error_handler_t::replace) << "\n";
+}
+
+ordered_json sram_json(const compiler::CompiledModel& model) {
+  const compiler::SramAccount& sram = model.sram;
+  return {{"arena", sram.arena},
+          {"activations", sram.activations},
+          {"scratch", sram.scratch},
+          {"static", sram.statics},
+          {"stack", sram.stack},
+          {"total", sram.total()},
+          {"lower_bound", sram.lower_bound},
+          {"peak_op", sram.peak_op}};
+}
+
+ordered_json flash_json(const compiler::FlashAccount& flash) {
+  return {{"weights", flash.weights},
+          {"code", flash.code},
+          {"code_source", flash.linked ? "linked" : "estimated"},
+          {"constants", flash.constants},
+          {"total", flash.total()}};
+}
+
+ordered_json tensor_json(const Tensor& tensor) {
+  ordered_json out = {
+      {"name", tensor.name}, {"shape", tensor.shape}, {"dtype", dtype_name(tensor.dtype)}};
+  out["scale"] = tensor.quantization.empty() ? ordered_json(nullptr)
+                                             : ordered_json(tensor.quantization.scale());
+  out["zero_point"] = tensor.quantization.empty() ? ordered_json(nullptr)
+                                                  : ordered_json(tensor.quantization.zero_point());
+  return out;
+}
+
+std::string memory_table(const compiler::CompiledModel& model,
+                         const compiler::FlashAccount& flash) {
+  const compiler::SramAccount& sram = model.sram;
+  Table table({{"SRAM"}, {"bytes", Align::Right}, {""}});
+  const std::string bound =
+      sram.arena == sram.lower_bound
+          ? "the least this schedule can have"
+          : "at least " + group_digits(sram.lower_bound) + " for this schedule";
+  table.add_row({"arena", group_digits(sram.arena),
+                 "activations " + group_digits(sram.activations) + ", scratch " +
+                     group_digits(sram.scratch) + "; " + bound});
+  table.add_row({"statics", group_digits(sram.statics), "the context"});
+  table.add_row({"stack", group_digits(sram.stack), "bound"});
+  table.add_row({"total", group_digits(sram.total()), format_bytes(sram.total())});
+  Table second({{"flash"}, {"bytes", Align::Right}, {""}});
+  second.add_row({"weights", group_digits(flash.weights), ""});
+  second.add_row({"constants", group_digits(flash.constants), "multipliers, tables, parameters"});
+  second.add_row({"code", group_digits(flash.code), flash.linked ? "linked" : "estimated"});
+  second.add_row({"total", group_digits(flash.total()), format_bytes(flash.total())});
+  return table.to_string() + "\n" + second.to_string();
+}
+
+std::string examples(const std::vector<std::string>& lines) {
+  std::string text = "Examples:";
+  for (const std::string& line : lines) text += "\n  " + line;
+  return text + "\n";
+}
+
+}  // namespace mcunet::app

@@ -1,0 +1,81 @@
+// What the commands share: how they are registered, models and targets as users name them, the
+// common options.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "compiler/compile.h"
+#include "libmcunet/board/board.h"
+#include "libmcunet/graph/graph.h"
+#include "libmcunet/support/error.h"
+
+namespace mcunet::app {
+
+// Each adds its subcommand; the callback does the work and throws Error.
+void add_compile(CLI::App& app);
+void add_profile(CLI::App& app);
+void add_run(CLI::App& app);
+void add_inspect(CLI::App& app);
+void add_board(CLI::App& app);
+
+// ---- models
+// ----------------------------------------------------------------------------------------------------------
+
+struct Model {
+  std::string path, stem, sha256;
+  Graph graph;
+};
+Model load_model(const std::string& path);
+
+// ---- targets
+// ---------------------------------------------------------------------------------------------------------
+
+struct TargetOptions {
+  std::string target = "stm32f746";
+  std::string sram, flash, clock, reserve_sram, reserve_flash;
+
+  void add_to(CLI::App& command);
+  Board board() const;  // the named board with its figures overridden
+};
+
+nlohmann::ordered_json target_json(const Board& board);
+std::string target_line(
+    const Board& board);  // "target: stm32f746, Cortex-M7 216 MHz, SRAM …, flash …"
+
+// ---- the network's interface
+// -------------------------------------------------------------------------------------------
+
+struct InterfaceOptions {
+  std::string io = "int8", input_layout = "model";
+  void add_to(CLI::App& command);
+  compiler::PassOptions passes() const;
+};
+
+// ---- gates: --max-sram and the like
+// -----------------------------------------------------------------------------------
+
+struct Gates {
+  std::string sram, flash;
+  double latency_ms = 0;
+  void add_to(CLI::App& command, bool with_latency);
+  // Throws Error(Mismatch) naming every limit that is exceeded.
+  void check(int64_t sram_bytes, int64_t flash_bytes, double ms) const;
+};
+
+// ---- documents
+// ---------------------------------------------------------------------------------------------------------
+
+nlohmann::ordered_json document(const std::string& command);  // schema, tool_version, command
+void print_json(const nlohmann::ordered_json& document);
+nlohmann::ordered_json sram_json(const compiler::CompiledModel& model);
+nlohmann::ordered_json flash_json(const compiler::FlashAccount& flash);
+nlohmann::ordered_json tensor_json(const Tensor& tensor);
+std::string memory_table(const compiler::CompiledModel& model, const compiler::FlashAccount& flash);
+
+// "three examples first"
+std::string examples(const std::vector<std::string>& lines);
+
+}  // namespace mcunet::app

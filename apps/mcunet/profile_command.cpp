@@ -1,0 +1,288 @@
+#include <iostream>
+#include <memory>
+
+#include "apps/mcunet/command.h"
+#include "compiler/cost/cycles.h"
+#include "libmcunet/graph/operators.h"
+#include "libmcunet/support/log.h"
+#include "libmcunet/support/table.h"
+#include "profiler/execution.h"
+
+namespace mcunet::app {
+namespace {
+
+using nlohmann::ordered_json;
+
+// How far board time lay from this first estimate on the networks of docs/benchmarks.md, as
+// factors.
+constexpr double kLow = 0.8, kHigh = 1.5;
+
+struct ProfileCommand {
+  std::string model, schedule = "auto";
+  bool emulate = false, json = false, csv = false, md = false;
+  TargetOptions target;
+  InterfaceOptions interface;
+  Gates gates;
+  void run() const;
+};
+
+struct Layer {
+  size_t index;
+  int64_t macs, sram, flash, cycles, instructions;
+};
+
+struct Profile {
+  compiler::CompiledModel model;
+  compiler::FlashAccount flash;
+  std::vector<Layer> layers;
+  std::optional<Measurement> measurement;
+  int64_t cycles = 0;
+  double ms = 0;
+  bool fits_sram = true, fits_flash = true;
+};
+
+// Bytes alive while operator i runs.
+int64_t live_bytes(const compiler::CompiledModel& model, size_t i) {
+  const int time = static_cast<int>(i) + 1;
+  int64_t total = 0;
+  for (const compiler::Buffer& buffer : model.schedule.buffers) {
+    if (buffer.first <= time && buffer.last >= time) total += buffer.bytes;
+  }
+  return total;
+}
+
+// Constants that operator i brings; one that several share counts where it occurs first.
+std::vector<int64_t> flash_per_layer(const compiler::CompiledModel& model) {
+  std::vector<int64_t> bytes(model.graph.ops.size(), 0);
+  std::vector<bool> seen(model.schedule.constants.size(), false);
+  for (const compiler::KernelCall& call : model.schedule.calls) {
+    const auto count = [&](compiler::ConstantRef ref) {
+      const auto id = static_cast<size_t>(ref.id);
+      if (!seen[id])
+        bytes[call.op] += static_cast<int64_t>(model.schedule.constants[id].bytes.size());
+      seen[id] = true;
+    };
+    for (const compiler::Argument& argument : call.arguments) {
+      if (const auto* ref = std::get_if<compiler::ConstantRef>(&argument)) count(*ref);
+    }
+    for (const compiler::Field& field : call.params.fields) {
+      if (const auto* ref = std::get_if<compiler::ConstantRef>(&field.value)) count(*ref);
+    }
+  }
+  return bytes;
+}
+
+Profile profile(const Model& source, const ProfileCommand& command) {
+  Profile result;
+  const Board board = command.target.board();
+  result.model = compiler::compile(source.graph, source.sha256,
+                                   {source.stem, board, command.interface.passes()});
+  result.flash = result.model.flash;
+  std::vector<int64_t> instructions;
+  if (command.emulate) {
+    FirmwareProgram firmware(result.model);
+    result.measurement = firmware.measurement();
+    result.flash = compiler::linked_flash(result.model, firmware.sizes());
+    instructions = firmware.instructions_per_layer();
+    if (firmware.exceeds_board())
+      Log().warning("the emulated core has more memory than " + board.name);
+  }
+  const std::vector<int64_t> flash = flash_per_layer(result.model);
+  for (size_t i = 0; i < result.model.graph.ops.size(); ++i) {
+    const Op& op = result.model.graph.ops[i];
+    const int64_t cycles = compiler::estimated_cycles(result.model.graph, op);
+    result.layers.push_back({i, macs(result.model.graph, op), live_bytes(result.model, i), flash[i],
+                             cycles, instructions.empty() ? 0 : instructions[i]});
+    result.cycles += cycles;
+  }
+  result.ms = board.is_host()
+                  ? 0
+                  : static_cast<double>(result.cycles) * 1e3 / static_cast<double>(board.clock_hz);
+  result.fits_sram = board.is_host() || result.model.sram.total() <= board.sram_bytes;
+  result.fits_flash = board.is_host() || result.flash.total() <= board.flash_bytes;
+  return result;
+}
+
+Table layer_table(const Profile& profile) {
+  const bool emulated = profile.measurement.has_value();
+  std::vector<Table::Column> columns = {{"layer", Align::Right},
+                                        {"op", Align::Right},
+                                        {"operator"},
+                                        {"input"},
+                                        {"output"},
+                                        {"MACs", Align::Right},
+                                        {"SRAM", Align::Right},
+                                        {"flash", Align::Right},
+                                        {"cycles (est.)", Align::Right}};
+  if (emulated) {
+    columns.push_back({"instructions", Align::Right});
+    columns.push_back({"per MAC", Align::Right});
+  }
+  Table table(columns);
+  for (const Layer& layer : profile.layers) {
+    const Op& op = profile.model.graph.ops[layer.index];
+    std::vector<std::string> row = {std::to_string(layer.index),
+                                    std::to_string(op.source_index),
+                                    operator_info(op.kind).name,
+                                    to_string(profile.model.graph.input(op, 0).shape),
+                                    to_string(profile.model.graph.output(op).shape),
+                                    layer.macs > 0 ? group_digits(layer.macs) : "",
+                                    group_digits(layer.sram),
+                                    group_digits(layer.flash),
+                                    group_digits(layer.cycles)};
+    if (emulated) {
+      row.push_back(group_digits(layer.instructions));
+      row.push_back(layer.macs > 0 ? format_fixed(static_cast<double>(layer.instructions) /
+                                                      static_cast<double>(layer.macs),
+                                                  2)
+                                   : "");
+    }
+    table.add_row(row);
+  }
+  return table;
+}
+
+ordered_json profile_json(const Model& source, const Profile& profile, const Board& board) {
+  ordered_json out = document("profile");
+  const Graph& graph = profile.model.graph;
+  ordered_json inputs = ordered_json::array();
+  for (const TensorId id : graph.inputs) inputs.push_back(tensor_json(graph.tensor(id)));
+  out["model"] = {
+      {"path", source.path},       {"sha256", source.sha256},           {"name", source.stem},
+      {"macs", total_macs(graph)}, {"params", total_parameters(graph)}, {"inputs", inputs}};
+  out["target"] = target_json(board);
+  out["schedule"] = profile.model.schedule.kind;
+  out["schedules"] = {{{"name", profile.model.schedule.kind},
+                       {"sram", profile.model.sram.total()},
+                       {"cycles", profile.cycles}}};
+  out["sram"] = sram_json(profile.model);
+  out["flash"] = flash_json(profile.flash);
+  out["latency"] = {
+      {"ms", profile.ms},         {"low_ms", profile.ms * kLow}, {"high_ms", profile.ms * kHigh},
+      {"cycles", profile.cycles}, {"source", "model"},           {"calibration", nullptr}};
+  if (profile.measurement) {
+    ordered_json functions = ordered_json::array();
+    for (const FunctionCount& function : profile.measurement->functions)
+      functions.push_back({{"name", function.name},
+                           {"instructions", function.instructions},
+                           {"calls", function.calls}});
+    out["emulator"] = {{"instructions", profile.measurement->instructions},
+                       {"cycles", nullptr},
+                       {"stack_used", profile.measurement->stack},
+                       {"functions", functions}};
+  }
+  out["fits"] = {{"sram", profile.fits_sram}, {"flash", profile.fits_flash}, {"latency", true}};
+  out["layers"] = ordered_json::array();
+  for (const Layer& layer : profile.layers) {
+    const Op& op = graph.ops[layer.index];
+    ordered_json entry = {{"index", layer.index},
+                          {"op", operator_info(op.kind).name},
+                          {"source_op", op.source_index},
+                          {"name", graph.output(op).name},
+                          {"in", graph.input(op, 0).shape},
+                          {"out", graph.output(op).shape},
+                          {"macs", layer.macs},
+                          {"sram", layer.sram},
+                          {"flash", layer.flash},
+                          {"cycles", layer.cycles},
+                          {"ms", board.is_host() ? 0
+                                                 : static_cast<double>(layer.cycles) * 1e3 /
+                                                       static_cast<double>(board.clock_hz)}};
+    if (profile.measurement) entry["instructions"] = layer.instructions;
+    out["layers"].push_back(entry);
+  }
+  return out;
+}
+
+std::string verdict(bool fits, const char* what, int64_t needed, int64_t available) {
+  const std::string text =
+      std::string(what) + " " + group_digits(needed) + " of " + group_digits(available) + " B";
+  return fits ? text + " fits"
+              : text + " does NOT fit, " + group_digits(needed - available) + " B too much";
+}
+
+void print_report(const Model& source, const Profile& profile, const Board& board) {
+  std::cout << target_line(board) << "model:  " << source.stem << ", " << profile.layers.size()
+            << " layers, " << group_digits(total_macs(profile.model.graph)) << " MACs, "
+            << group_digits(total_parameters(profile.model.graph)) << " parameters; schedule "
+            << profile.model.schedule.kind << "\n\n"
+            << layer_table(profile).to_string() << "\n"
+            << memory_table(profile.model, profile.flash) << "\n";
+  if (profile.measurement) {
+    const auto total = static_cast<int64_t>(profile.measurement->instructions);
+    Table functions({{"function"},
+                     {"calls", Align::Right},
+                     {"instructions", Align::Right},
+                     {"share", Align::Right}});
+    for (const FunctionCount& function : profile.measurement->functions) {
+      functions.add_row(
+          {function.name, group_digits(static_cast<int64_t>(function.calls)),
+           group_digits(static_cast<int64_t>(function.instructions)),
+           format_fixed(
+               100.0 * static_cast<double>(function.instructions) / static_cast<double>(total), 1) +
+               " %"});
+    }
+    std::cout << functions.to_string() << "\nemulated: " << group_digits(total) << " instructions, "
+              << format_fixed(static_cast<double>(total) / static_cast<double>(std::max<int64_t>(
+                                                               total_macs(profile.model.graph), 1)),
+                              2)
+              << " per MAC, stack used " << group_digits(profile.measurement->stack) << " of "
+              << group_digits(profile.model.sram.stack) << " B\n";
+  }
+  if (board.is_host()) return;
+  std::cout << "latency:  " << format_fixed(profile.ms, 1) << " ms ("
+            << format_fixed(profile.ms * kLow, 1) << " to " << format_fixed(profile.ms * kHigh, 1)
+            << "), " << group_digits(profile.cycles) << " cycles at " << board.clock_hz / 1000000
+            << " MHz; a first estimate from the shapes\n"
+            << "fits:     "
+            << verdict(profile.fits_sram, "SRAM", profile.model.sram.total(), board.sram_bytes)
+            << "; "
+            << verdict(profile.fits_flash, "flash", profile.flash.total(), board.flash_bytes)
+            << "\n";
+}
+
+void ProfileCommand::run() const {
+  if (json + csv + md > 1)
+    throw Error(ErrorKind::Usage, "--json, --csv and --md exclude each other");
+  const Model source = load_model(model);
+  const Board board = target.board();
+  const Profile result = profile(source, *this);
+  if (json) {
+    print_json(profile_json(source, result, board));
+  } else if (csv) {
+    std::cout << layer_table(result).to_csv();
+  } else if (md) {
+    std::cout << layer_table(result).to_markdown();
+  } else {
+    print_report(source, result, board);
+  }
+  gates.check(result.model.sram.total(), result.flash.total(), result.ms);
+}
+
+}  // namespace
+
+void add_profile(CLI::App& app) {
+  auto command = std::make_shared<ProfileCommand>();
+  CLI::App* sub = app.add_subcommand(
+      "profile",
+      examples({"mcunet profile model.tflite",
+                "mcunet profile model.tflite --target stm32f412 --emulate",
+                "mcunet profile model.tflite --json --max-sram 256k"}) +
+          "\nSRAM, flash, stack and latency of a model on a board, per layer; no board needed");
+  sub->add_option("model", command->model, ".tflite file")->required();
+  sub->add_option("--schedule", command->schedule, "order of execution")
+      ->check(CLI::IsMember({"auto", "layer"}))
+      ->capture_default_str();
+  sub->add_flag(
+      "--emulate", command->emulate,
+      "build the firmware, run it on the emulated core, count instructions per layer and function");
+  sub->add_flag("--json", command->json, "one JSON document on standard output");
+  sub->add_flag("--csv", command->csv, "the layer table as CSV");
+  sub->add_flag("--md", command->md, "the layer table as Markdown");
+  command->interface.add_to(*sub);
+  command->target.add_to(*sub);
+  command->gates.add_to(*sub, true);
+  sub->callback([command] { command->run(); });
+}
+
+}  // namespace mcunet::app

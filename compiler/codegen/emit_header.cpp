@@ -1,0 +1,96 @@
+#include "compiler/codegen/c_text.h"
+#include "compiler/codegen/sources.h"
+#include "compiler/codegen/values.h"
+
+namespace mcunet::compiler {
+namespace {
+
+// An arena begins where words may be read; more alignment costs nothing and suits caches and DMA.
+constexpr int kArenaStartAlignment = 8;
+
+std::string c_type(DType dtype) {
+  return dtype == DType::Float32 ? "float" : dtype == DType::UInt8 ? "uint8_t" : "int8_t";
+}
+
+std::string define(const std::string& name, const std::string& value) {
+  return "#define " + name + " " + value + "\n";
+}
+
+std::string tensor_macros(const std::string& prefix, const Tensor& tensor) {
+  std::string shape;
+  for (const int32_t extent : tensor.shape)
+    shape += (shape.empty() ? "" : ", ") + std::to_string(extent);
+  std::string out = define(prefix + "_NAME", c_string(tensor.name));
+  out += define(prefix + "_RANK", std::to_string(tensor.shape.size()) + "u");
+  out += define(prefix + "_SHAPE", "{" + (shape.empty() ? "1" : shape) + "}");
+  out += define(prefix + "_TYPE", c_type(tensor.dtype));
+  out += define(prefix + "_BYTES", std::to_string(tensor.byte_size()) + "u");
+  if (!tensor.quantization.empty()) {
+    out += define(prefix + "_SCALE", c_float(tensor.quantization.scale()));
+    out += define(prefix + "_ZERO_POINT",
+                  "(" + std::to_string(tensor.quantization.zero_point()) + ")");
+  }
+  return out + "\n";
+}
+
+std::string quantization_cases(const std::string& prefix, const Graph& graph,
+                               const std::vector<TensorId>& ids) {
+  std::string out;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (graph.tensor(ids[i]).quantization.empty()) continue;
+    const std::string macro = prefix + "_" + std::to_string(i);
+    out += "    case " + std::to_string(i) + ": scale = " + macro +
+           "_SCALE; zero_point = " + macro + "_ZERO_POINT; break;\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+Values common_values(const CompiledModel& model) {
+  const PassOptions& passes = model.options.passes;
+  std::string options = "schedule " + model.schedule.kind;
+  options += passes.io == EdgeType::Int8    ? ", io int8"
+             : passes.io == EdgeType::UInt8 ? ", io uint8"
+                                            : ", io float32";
+  if (passes.nhwc_input) options += ", input layout nhwc";
+  std::string title = model.source.name;
+  for (char& c : title) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte > 0x7e || c == '*' || c == '\\')
+      c = '?';  // the title stands in comments
+  }
+  return {{"name", model.name},
+          {"NAME", upper(model.name)},
+          {"version", MCUNET_VERSION},
+          {"sha256", model.sha256},
+          {"title", title},
+          {"board", model.options.board.name},
+          {"options", options}};
+}
+
+SourceFile emit_header(const CompiledModel& model) {
+  const std::string name = upper(model.name);
+  const Graph& graph = model.graph;
+  std::string interface = define(name + "_INPUT_COUNT", std::to_string(graph.inputs.size()) + "u");
+  interface += define(name + "_OUTPUT_COUNT", std::to_string(graph.outputs.size()) + "u") + "\n";
+  for (size_t i = 0; i < graph.inputs.size(); ++i)
+    interface += tensor_macros(name + "_INPUT_" + std::to_string(i), graph.tensor(graph.inputs[i]));
+  for (size_t i = 0; i < graph.outputs.size(); ++i)
+    interface +=
+        tensor_macros(name + "_OUTPUT_" + std::to_string(i), graph.tensor(graph.outputs[i]));
+
+  Values values = common_values(model);
+  values["arena_size"] = std::to_string(model.sram.arena);
+  values["arena_align"] = std::to_string(kArenaStartAlignment);
+  values["stack_size"] = std::to_string(model.sram.stack);
+  values["weights_size"] = std::to_string(constant_bytes(model.schedule, ConstantRole::Weights));
+  values["tables_size"] = std::to_string(constant_bytes(model.schedule, ConstantRole::Table));
+  values["interface"] = interface;
+  values["input_quantization"] = quantization_cases(name + "_INPUT", graph, graph.inputs);
+  values["output_quantization"] = quantization_cases(name + "_OUTPUT", graph, graph.outputs);
+  return {model.name + ".h",
+          fill_template(embedded_text(embedded::templates(), "model.h"), values)};
+}
+
+}  // namespace mcunet::compiler

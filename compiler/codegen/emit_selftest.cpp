@@ -1,0 +1,81 @@
+#include "compiler/codegen/c_text.h"
+#include "compiler/codegen/sources.h"
+#include "compiler/codegen/values.h"
+#include "compiler/test_input.h"
+#include "libmcunet/reference/interpreter.h"
+
+namespace mcunet::compiler {
+namespace {
+
+std::string byte_array(const std::string& name, const uint8_t* bytes, size_t count) {
+  Constant constant;
+  constant.name = name;
+  constant.type = CType::Int8;
+  constant.bytes.assign(bytes, bytes + count);
+  return "static const int8_t " + name + "[" + std::to_string(count) +
+         "] = " + initializer(constant) + ";\n";
+}
+
+// Statements that fill input i from the stream.
+std::string fill_statements(const CompiledModel& model, size_t i, const InputRecipe& recipe) {
+  const Tensor& tensor = model.reference.tensor(model.reference.inputs[i]);
+  const std::string& name = model.name;
+  const std::string index = std::to_string(i);
+  const std::string macro = upper(name) + "_INPUT_" + index;
+  const std::string next = name + "_selftest_next(&state)";
+  const std::string real = "(float)(" + next + " >> 8) / 8388608.0f - 1.0f";
+  const std::string signed_byte = next + " >> 24";
+  std::string type = "int8_t", value = "(int8_t)(" + signed_byte + ")";
+  if (recipe.kind == InputRecipe::Kind::QuantizedFloat) {
+    value = name + "_quantize(" + real + ", " + macro + "_SCALE, " + macro + "_ZERO_POINT)";
+  } else if (recipe.kind == InputRecipe::Kind::Table) {
+    value = name + "_selftest_table" + index + "[(" + signed_byte + ") ^ 0x80u]";
+  } else if (tensor.dtype == DType::Float32) {
+    type = "float";
+    value = real;
+  } else if (tensor.dtype == DType::UInt8) {
+    type = "uint8_t";
+    value = "(uint8_t)((" + signed_byte + ") ^ 0x80u)";
+  }
+  return "  {\n    " + type + " *const input = (" + type + " *)" + name + "_input(context, " +
+         index + ");\n" + "    for (size_t i = 0; i < " + std::to_string(tensor.elements()) +
+         "u; i++) input[i] = " + value + ";\n  }\n";
+}
+
+}  // namespace
+
+std::vector<SourceFile> emit_selftest(const CompiledModel& model) {
+  const std::vector<InputRecipe> recipes = input_recipes(model);
+  const auto outputs = reference::Interpreter(model.reference).run(stream_inputs(model, 1));
+  std::string tables, fill, compare;
+  for (size_t i = 0; i < recipes.size(); ++i) {
+    if (recipes[i].kind == InputRecipe::Kind::Table) {
+      tables += byte_array(model.name + "_selftest_table" + std::to_string(i),
+                           recipes[i].table.data(), recipes[i].table.size());
+    }
+    fill += fill_statements(model, i, recipes[i]);
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const std::string array = model.name + "_selftest_output" + std::to_string(i);
+    tables += byte_array(array, outputs[i].data(), outputs[i].size());
+    compare += "  if (" + model.name + "_selftest_differs((const int8_t *)" + model.name +
+               "_output(context, " + std::to_string(i) + "), " + array + ", sizeof " + array +
+               ")) {\n    return " + upper(model.name) + "_ERROR_SELFTEST;\n  }\n";
+  }
+  Values values = common_values(model);
+  values["tables"] = tables;
+  values["fill"] = fill;
+  values["compare"] = compare;
+  return {{model.name + "_selftest.h",
+           fill_template(embedded_text(embedded::templates(), "selftest.h"), values)},
+          {model.name + "_selftest.c",
+           fill_template(embedded_text(embedded::templates(), "selftest.c"), values)}};
+}
+
+SourceFile emit_host_runner(const CompiledModel& model) {
+  return {
+      model.name + "_host_runner.c",
+      fill_template(embedded_text(embedded::templates(), "host_runner.c"), common_values(model))};
+}
+
+}  // namespace mcunet::compiler

@@ -1,0 +1,34 @@
+// The generated project: files by relative path.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/compile.h"
+
+namespace mcunet::compiler {
+
+struct SourceFile {
+  std::string path;  // relative to the output directory
+  std::string text;
+};
+
+struct EmitOptions {
+  bool firmware = false;
+  std::string shared_kernels;  // prefix of kernels shared between models; empty: the model's own
+};
+
+// The first of these golden inputs is the self-test's. Deterministic; no dates, no absolute paths.
+std::vector<SourceFile> emit_sources(const CompiledModel& model, const EmitOptions& options);
+
+// Parts, each one file or group of files.
+SourceFile emit_header(const CompiledModel& model);
+SourceFile emit_model(const CompiledModel& model, const std::string& kernels);
+std::vector<SourceFile> emit_weights(const CompiledModel& model);
+std::vector<SourceFile> emit_kernels(const CompiledModel& model, const EmitOptions& options);
+std::vector<SourceFile> emit_selftest(const CompiledModel& model);
+std::vector<SourceFile> emit_project(const CompiledModel& model, const EmitOptions& options);
+SourceFile emit_manifest(const CompiledModel& model, const EmitOptions& options);
+SourceFile emit_host_runner(const CompiledModel& model);  // not part of the project: mcunet runs it
+
+}  // namespace mcunet::compiler

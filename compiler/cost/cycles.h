@@ -1,0 +1,14 @@
+// A first estimate of cycles: instructions per multiply-accumulate and per output by kind of
+// operator, as counted on the emulated core, times cycles per instruction.
+#pragma once
+
+#include <cstdint>
+
+#include "libmcunet/graph/graph.h"
+
+namespace mcunet::compiler {
+
+int64_t estimated_cycles(const Graph& graph, const Op& op);
+int64_t estimated_cycles(const Graph& graph);
+
+}  // namespace mcunet::compiler

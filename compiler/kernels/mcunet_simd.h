@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT-0 */
+/* The few SIMD operations the kernels are built on. With the DSP extension of Armv7E-M and Armv8-M
+ * each is one instruction; everywhere else (or with MCUNET_PORTABLE defined) a C twin that gives
+ * the same bits. */
+#ifndef MCUNET_SIMD_H
+#define MCUNET_SIMD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__GNUC__)
+/* Always inlined, so that a kernel is one section whose size depends on nothing else. */
+#define MCUNET_INLINE static inline __attribute__((always_inline))
+#else
+#define MCUNET_INLINE static inline
+#endif
+
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__ARM_BIG_ENDIAN) && \
+    (__ARM_ARCH_PROFILE == 'M') && !defined(MCUNET_PORTABLE)
+#define MCUNET_DSP 1
+#include <arm_acle.h>
+#else
+#define MCUNET_DSP 0
+#endif
+
+/* Words in memory; no alignment needed (one LDR or STR). */
+MCUNET_INLINE uint32_t mcunet_load32(const void* p) {
+  uint32_t word;
+  memcpy(&word, p, sizeof word);
+  return word;
+}
+
+MCUNET_INLINE void mcunet_store32(void* p, uint32_t word) { memcpy(p, &word, sizeof word); }
+
+/* p[0] in bits 0-7 ... p[3] in bits 24-31, whatever the byte order of the machine. */
+MCUNET_INLINE uint32_t mcunet_load_s8x4(const int8_t* p) {
+#if MCUNET_DSP
+  return mcunet_load32(p);
+#else
+  return (uint32_t)(uint8_t)p[0] | (uint32_t)(uint8_t)p[1] << 8 | (uint32_t)(uint8_t)p[2] << 16 |
+         (uint32_t)(uint8_t)p[3] << 24;
+#endif
+}
+
+/* The first n (0 to 3) of four bytes, the others zero: the tail of a row. */
+MCUNET_INLINE uint32_t mcunet_load_s8_tail(const int8_t* p, int32_t n) {
+  uint32_t word = 0;
+  if (n > 0) word = (uint32_t)(uint8_t)p[0];
+  if (n > 1) word |= (uint32_t)(uint8_t)p[1] << 8;
+  if (n > 2) word |= (uint32_t)(uint8_t)p[2] << 16;
+  return word;
+}
+
+/* Bytes 0 and 2, sign-extended, in the lower and upper half. */
+MCUNET_INLINE uint32_t mcunet_sxtb16(uint32_t word) {
+#if MCUNET_DSP
+  return (uint32_t)__sxtb16((int8x4_t)word);
+#else
+  const uint32_t bytes = word & 0x00ff00ffu;
+  return bytes | ((bytes & 0x00800080u) * 0x1feu);
+#endif
+}
+
+/* Bytes 1 and 3. Assembly, since compilers do not fold the rotation into the intrinsic. */
+MCUNET_INLINE uint32_t mcunet_sxtb16_ror8(uint32_t word) {
+#if MCUNET_DSP
+  uint32_t halves;
+  __asm__("sxtb16 %0, %1, ror #8" : "=r"(halves) : "r"(word));
+  return halves;
+#else
+  return mcunet_sxtb16(word >> 8);
+#endif
+}
+
+/* The signed halves of a word. */
+MCUNET_INLINE int32_t mcunet_low16(uint32_t word) { return (int16_t)(uint16_t)word; }
+MCUNET_INLINE int32_t mcunet_high16(uint32_t word) { return (int16_t)(uint16_t)(word >> 16); }
+
+/* acc + a.low * b.low + a.high * b.high, modulo 2^32. */
+MCUNET_INLINE uint32_t mcunet_smlad(uint32_t a, uint32_t b, uint32_t acc) {
+#if MCUNET_DSP
+  return (uint32_t)__smlad((int16x2_t)a, (int16x2_t)b, (int32_t)acc);
+#else
+  return acc + (uint32_t)(mcunet_low16(a) * mcunet_low16(b)) +
+         (uint32_t)(mcunet_high16(a) * mcunet_high16(b));
+#endif
+}
+
+/* acc + a.low * b.low and acc + a.high * b.high, modulo 2^32. */
+MCUNET_INLINE uint32_t mcunet_smlabb(uint32_t a, uint32_t b, uint32_t acc) {
+#if MCUNET_DSP
+  return (uint32_t)__smlabb((int32_t)a, (int32_t)b, (int32_t)acc);
+#else
+  return acc + (uint32_t)(mcunet_low16(a) * mcunet_low16(b));
+#endif
+}
+
+MCUNET_INLINE uint32_t mcunet_smlatt(uint32_t a, uint32_t b, uint32_t acc) {
+#if MCUNET_DSP
+  return (uint32_t)__smlatt((int32_t)a, (int32_t)b, (int32_t)acc);
+#else
+  return acc + (uint32_t)(mcunet_high16(a) * mcunet_high16(b));
+#endif
+}
+
+#endif /* MCUNET_SIMD_H */

@@ -1,0 +1,85 @@
+#include <algorithm>
+#include <optional>
+
+#include "compiler/passes/passes.h"
+#include "compiler/passes/rewrite.h"
+#include "libmcunet/reference/arithmetic.h"
+#include "libmcunet/reference/elementwise.h"
+
+namespace mcunet::compiler {
+namespace {
+
+std::optional<Activation> activation_of(OpKind kind) {
+  switch (kind) {
+    case OpKind::Relu:
+      return Activation::Relu;
+    case OpKind::Relu6:
+      return Activation::Relu6;
+    case OpKind::ReluN1To1:
+      return Activation::ReluN1To1;
+    default:
+      return std::nullopt;
+  }
+}
+
+// The fused activation of an operator that has one.
+Activation* fused_activation(Op& op) {
+  switch (op.kind) {
+    case OpKind::Conv2D:
+    case OpKind::DepthwiseConv2D:
+      return &op.as<ConvAttrs>().activation;
+    case OpKind::FullyConnected:
+      return &op.as<FullyConnectedAttrs>().activation;
+    case OpKind::Add:
+    case OpKind::Sub:
+    case OpKind::Mul:
+      return &op.as<BinaryAttrs>().activation;
+    case OpKind::AveragePool2D:
+    case OpKind::MaxPool2D:
+      return &op.as<PoolAttrs>().activation;
+    default:
+      return nullptr;
+  }
+}
+
+bool is_clamp(const Graph& graph, const Op& op, Activation activation) {
+  const Tensor& x = graph.input(op, 0);
+  const Tensor& y = graph.output(op);
+  if (x.dtype != DType::Int8 || y.dtype != DType::Int8 || x.quantization != y.quantization)
+    return false;
+  const reference::QuantizedRange range =
+      reference::activation_range(activation, x.quantization.scale(), x.quantization.zero_point());
+  const auto table = reference::unary_table(graph, op);
+  for (int32_t value = -128; value <= 127; ++value) {
+    if (static_cast<int8_t>(table[static_cast<uint8_t>(value)]) != range.clamp(value)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Graph fuse_activations(Graph graph) {
+  const std::vector<int> producer = producers(graph);
+  const auto readers = consumers(graph);
+  std::vector<bool> fused(graph.ops.size(), false);
+  for (size_t i = 0; i < graph.ops.size(); ++i) {
+    const Op& op = graph.ops[i];
+    const std::optional<Activation> activation = activation_of(op.kind);
+    if (!activation) continue;
+    const TensorId x = op.inputs[0];
+    const int source = producer[static_cast<size_t>(x)];
+    if (source < 0 || is_graph_output(graph, x) || readers[static_cast<size_t>(x)].size() != 1)
+      continue;
+    Op& before = graph.ops[static_cast<size_t>(source)];
+    Activation* slot = fused_activation(before);
+    if (!slot || *slot != Activation::None || !is_clamp(graph, op, *activation)) continue;
+    *slot = *activation;
+    before.outputs = op.outputs;
+    fused[i] = true;
+  }
+  size_t index = 0;
+  erase_ops(graph, [&](const Op&) { return fused[index++]; });
+  return graph;
+}
+
+}  // namespace mcunet::compiler

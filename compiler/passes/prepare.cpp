@@ -1,0 +1,25 @@
+#include "compiler/passes/passes.h"
+#include "libmcunet/graph/validate.h"
+
+namespace mcunet::compiler {
+
+Graph with_interface(Graph graph, const PassOptions& options) {
+  graph = convert_edges(std::move(graph), options.io);
+  if (options.nhwc_input) graph = take_nhwc_input(std::move(graph));
+  graph = drop_dead_ops(std::move(graph));
+  validate(graph);
+  return graph;
+}
+
+Graph prepare(Graph graph, const PassOptions& options) {
+  graph = with_interface(std::move(graph), options);
+  graph = drop_noops(std::move(graph));
+  graph = fold_padding(std::move(graph));
+  graph = fuse_activations(std::move(graph));
+  graph = fold_planar_input(std::move(graph));
+  graph = drop_dead_ops(std::move(graph));
+  validate(graph);
+  return graph;
+}
+
+}  // namespace mcunet::compiler

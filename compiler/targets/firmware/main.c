@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT-0 */
+/* Checks the network with its built-in self-test, then runs it twice on the self-test's input: once
+ * with cold, once with warm caches. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "@name@.h"
+#include "@name@_selftest.h"
+#include "board.h"
+#include "console.h"
+
+#define SHOWN_BYTES 64u
+
+@name@_context @name@_firmware_context;
+@NAME@_ARENA_ATTR uint8_t @name@_firmware_arena[@NAME@_ARENA_SIZE];
+
+static void require(@name@_status status, const char *step) {
+  if (status == @NAME@_OK) return;
+  @name@_print(step);
+  @name@_print(": ");
+  @name@_print(@name@_strerror(status));
+  @name@_print("\n");
+  @name@_exit(1);
+}
+
+/* FNV-1a, 32 bits. */
+static uint32_t hash(const uint8_t *bytes, size_t count) {
+  uint32_t value = 2166136261u;
+  for (size_t i = 0; i < count; i++) value = (value ^ bytes[i]) * 16777619u;
+  return value;
+}
+
+static void invoke(void) {
+  uint64_t amount = 0;
+  const char *unit = @name@_board_unit();
+  require(@name@_selftest_input(&@name@_firmware_context), "selftest input");
+  require(@name@_board_measure(@name@_invoke, &@name@_firmware_context, &amount), "invoke");
+  @name@_print("invoke: ");
+  if (unit != NULL) {
+    @name@_print_decimal(amount);
+    @name@_print(" ");
+    @name@_print(unit);
+    @name@_print("\n");
+  } else {
+    @name@_print("not counted\n");
+  }
+}
+
+static void show_output(size_t index) {
+  const uint8_t *bytes = (const uint8_t *)@name@_output(&@name@_firmware_context, index);
+  const size_t count = @name@_output_bytes(index);
+  @name@_print("output ");
+  @name@_print_decimal(index);
+  @name@_print(": ");
+  @name@_print_bytes(bytes, count < SHOWN_BYTES ? count : SHOWN_BYTES);
+  @name@_print(" (");
+  @name@_print_decimal(count);
+  @name@_print(" bytes, fnv1a ");
+  @name@_print_word(hash(bytes, count));
+  @name@_print(")\n");
+}
+
+int main(void) {
+  require(
+      @name@_init(&@name@_firmware_context, @name@_firmware_arena, sizeof @name@_firmware_arena),
+      "init");
+  require(@name@_selftest(&@name@_firmware_context), "selftest");
+  @name@_print("selftest: ok\n");
+  invoke();
+  invoke();
+  for (size_t i = 0; i < @NAME@_OUTPUT_COUNT; i++) show_output(i);
+  return 0;
+}

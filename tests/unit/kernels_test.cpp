@@ -1,0 +1,659 @@
+// The shipped C kernels against plain implementations written from the specification, on random
+// shapes and parameters.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "compiler/kernels/mcunet_kernels.h"
+#include "compiler/kernels/mcunet_requantize.h"
+
+namespace {
+
+using Bytes = std::vector<int8_t>;
+
+class Random {
+ public:
+  explicit Random(uint32_t seed) : engine_(seed) {}
+  int32_t in(int64_t low, int64_t high) {
+    return static_cast<int32_t>(std::uniform_int_distribution<int64_t>(low, high)(engine_));
+  }
+  bool one_in(int n) { return in(1, n) == 1; }
+  // Extremes more often than chance would have them.
+  int8_t byte() { return static_cast<int8_t>(one_in(8) ? -128 : one_in(8) ? 127 : in(-128, 127)); }
+  Bytes bytes(int64_t n) {
+    Bytes all(static_cast<size_t>(n));
+    const int kind = in(0, 9);
+    for (int8_t& b : all) b = kind == 0 ? -128 : kind == 1 ? 127 : byte();
+    return all;
+  }
+  int32_t multiplier() {
+    const int32_t m = one_in(12) ? std::numeric_limits<int32_t>::max()
+                                 : in(int64_t{1} << 30, std::numeric_limits<int32_t>::max());
+    if (one_in(30)) return std::numeric_limits<int32_t>::min();
+    return one_in(30) ? 0 : one_in(4) ? -m : m;
+  }
+  // Mostly such that results spread over the int8 range for accumulators of about that many bits.
+  int8_t shift(int bits) {
+    return static_cast<int8_t>(one_in(6) ? in(-31, 8) : std::max(-31, 7 - bits + in(-2, 2)));
+  }
+  int32_t bias() {
+    return one_in(20) ? in(std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max())
+                      : in(-20000, 20000);
+  }
+  std::vector<int32_t> biases(int n) {
+    std::vector<int32_t> all(static_cast<size_t>(n));
+    for (int32_t& b : all) b = bias();
+    return all;
+  }
+  std::vector<int32_t> multipliers(int n) {
+    std::vector<int32_t> all(static_cast<size_t>(n));
+    for (int32_t& m : all) m = multiplier();
+    return all;
+  }
+  Bytes shifts(int n, int bits) {
+    Bytes all(static_cast<size_t>(n));
+    for (int8_t& s : all) s = shift(bits);
+    return all;
+  }
+  void clamp(int8_t& low, int8_t& high) {
+    low = -128;
+    high = 127;
+    if (one_in(3)) low = byte();
+    if (one_in(3)) high = static_cast<int8_t>(in(low, 127));
+  }
+  float real(float low, float high) {
+    return std::uniform_real_distribution<float>(low, high)(engine_);
+  }
+
+ private:
+  std::mt19937 engine_;
+};
+
+int32_t wrap(int64_t x) {
+  const auto bits = static_cast<uint32_t>(static_cast<uint64_t>(x));
+  int32_t value;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+
+// PEERS.md, "The int8 arithmetic": both roundings written as they are stated there.
+int64_t naive_requantize(int32_t x, int32_t multiplier, int shift) {
+  const int64_t a = wrap(static_cast<int64_t>(x) * (int64_t{1} << std::max(shift, 0)));
+  const int64_t product = a * multiplier + (int64_t{1} << 30);
+  int64_t high = product / (int64_t{1} << 31);
+  if (product % (int64_t{1} << 31) < 0) --high;
+  high = std::min<int64_t>(high, std::numeric_limits<int32_t>::max());
+  const int n = std::max(-shift, 0);
+  const int64_t half = n == 0 ? 0 : int64_t{1} << (n - 1);
+  return high < 0 ? -((-high + half) / (int64_t{1} << n)) : (high + half) / (int64_t{1} << n);
+}
+
+int8_t naive_output(int64_t acc, int32_t multiplier, int shift, int zero, int low, int high) {
+  const int64_t y = naive_requantize(wrap(acc), multiplier, shift) + zero;
+  return static_cast<int8_t>(std::clamp<int64_t>(y, low, high));
+}
+
+// Scratch of exactly the promised size, so that AddressSanitizer sees what goes beyond, with
+// garbage in it.
+std::vector<int16_t> scratch_of(int64_t bytes) {
+  return std::vector<int16_t>(static_cast<size_t>(bytes / 2), 0x5a5a);
+}
+
+size_t at(int64_t i) { return static_cast<size_t>(i); }
+
+}  // namespace
+
+TEST_CASE("requantize rounds twice, exactly", "[kernels]") {
+  const int32_t lowest = std::numeric_limits<int32_t>::min(),
+                highest = std::numeric_limits<int32_t>::max();
+  std::vector<int32_t> values = {0, 1, -1, 2, -2, 3, -3, lowest, lowest + 1, highest, highest - 1};
+  for (int i = 1; i < 31; ++i) {
+    for (int d = -1; d <= 1; ++d) {
+      values.push_back((1 << i) + d);
+      values.push_back(-(1 << i) + d);
+    }
+  }
+  Random random(1);
+  for (int i = 0; i < 100; ++i) values.push_back(random.in(lowest, highest) >> random.in(0, 24));
+  std::vector<int32_t> multipliers = {0,        1 << 30, -(1 << 30),    highest,
+                                      -highest, lowest,  (1 << 30) + 1, 1518500250};
+  for (int i = 0; i < 20; ++i) multipliers.push_back(random.multiplier());
+  int64_t wrong = 0;
+  for (const int32_t x : values) {
+    for (const int32_t m : multipliers) {
+      for (int shift = -31; shift <= 31; ++shift) {
+        wrong += mcunet_requantize(x, m, shift) != naive_requantize(x, m, shift);
+      }
+    }
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("convolution", "[kernels]") {
+  for (uint32_t seed = 0; seed < 600; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    mcunet_conv_params p{};
+    p.batches = r.in(1, 2);
+    p.in_h = r.in(1, 9), p.in_w = r.in(1, 9), p.in_c = r.in(1, 11);
+    p.out_c = r.in(1, 7);
+    p.kernel_h = static_cast<int16_t>(r.in(1, 5)), p.kernel_w = static_cast<int16_t>(r.in(1, 5));
+    p.stride_h = static_cast<int16_t>(r.in(1, 3)), p.stride_w = static_cast<int16_t>(r.in(1, 3));
+    p.dilation_h = static_cast<int16_t>(r.in(1, 2)),
+    p.dilation_w = static_cast<int16_t>(r.in(1, 2));
+    p.pad_top = static_cast<int16_t>(r.in(0, 3)), p.pad_left = static_cast<int16_t>(r.in(0, 3));
+    p.out_h = r.in(1, 6), p.out_w = r.in(1, 6);  // may reach far beyond the image: all padding
+    p.in_zero = r.byte(), p.out_zero = r.byte();
+    r.clamp(p.act_min, p.act_max);
+    switch (r.in(0, 2)) {
+      case 0:  // dense
+        p.in_channel_stride = 1, p.in_pixel_stride = p.in_c, p.in_row_stride = p.in_w * p.in_c;
+        break;
+      case 1:  // a group of the channels, rows with a gap
+        p.in_channel_stride = 1, p.in_pixel_stride = p.in_c + r.in(0, 5);
+        p.in_row_stride = p.in_w * p.in_pixel_stride + r.in(0, 3);
+        break;
+      default:  // planar
+        p.in_channel_stride = p.in_h * p.in_w, p.in_pixel_stride = 1, p.in_row_stride = p.in_w;
+    }
+    p.in_batch_stride = p.in_h * p.in_row_stride + p.in_c * p.in_channel_stride;
+    p.out_pixel_stride = p.out_c + r.in(0, 3);
+    p.out_batch_stride = p.out_h * p.out_w * p.out_pixel_stride + r.in(0, 3);
+    const int k = p.kernel_h * p.kernel_w * p.in_c, k4 = MCUNET_ROUND_UP_4(k);
+    const Bytes in = r.bytes(p.batches * p.in_batch_stride);
+    Bytes weights = r.bytes(p.out_c * k4);
+    const auto bias = r.biases(p.out_c);
+    const auto multiplier = r.multipliers(p.out_c);
+    const Bytes shift = r.shifts(p.out_c, 16);
+    auto folded = bias;
+    for (int c = 0; c < p.out_c; ++c) {
+      int64_t sum = 0;
+      for (int i = 0; i < k4; ++i) {
+        if (i >= k) weights[at(c * k4 + i)] = 0;
+        sum += weights[at(c * k4 + i)];
+      }
+      folded[at(c)] = wrap(folded[at(c)] - p.in_zero * sum);
+    }
+    p.weights = weights.data(), p.bias = folded.data(), p.multiplier = multiplier.data(),
+    p.shift = shift.data();
+    const auto out_size = p.batches * p.out_batch_stride;
+    Bytes expected(at(out_size), 99), out = expected;
+    for (int b = 0; b < p.batches; ++b)
+      for (int oy = 0; oy < p.out_h; ++oy)
+        for (int ox = 0; ox < p.out_w; ++ox)
+          for (int c = 0; c < p.out_c; ++c) {
+            int64_t acc = bias[at(c)];
+            for (int i = 0; i < k; ++i) {
+              const int ic = i % p.in_c, kx = i / p.in_c % p.kernel_w, ky = i / p.in_c / p.kernel_w;
+              const int y = oy * p.stride_h - p.pad_top + ky * p.dilation_h;
+              const int x = ox * p.stride_w - p.pad_left + kx * p.dilation_w;
+              if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
+              const int value = in[at(b * p.in_batch_stride + y * p.in_row_stride +
+                                      x * p.in_pixel_stride + ic * p.in_channel_stride)];
+              acc += (value - p.in_zero) * weights[at(c * k4 + i)];
+            }
+            expected[at(b * p.out_batch_stride + (oy * p.out_w + ox) * p.out_pixel_stride + c)] =
+                naive_output(acc, multiplier[at(c)], shift[at(c)], p.out_zero, p.act_min,
+                             p.act_max);
+          }
+    auto scratch = scratch_of(MCUNET_CONV_SCRATCH_BYTES(k));
+    mcunet_conv(in.data(), out.data(), scratch.data(), &p);
+    REQUIRE(out == expected);
+  }
+}
+
+TEST_CASE("1x1 convolution", "[kernels]") {
+  for (uint32_t seed = 0; seed < 600; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    mcunet_conv_1x1_params p{};
+    p.pixels = r.in(1, 14), p.in_c = r.in(1, 37), p.out_c = r.in(1, 9);
+    p.out_zero = r.byte();
+    r.clamp(p.act_min, p.act_max);
+    const int k4 = MCUNET_ROUND_UP_4(p.in_c);
+    Bytes in = r.bytes(p.pixels * p.in_c);
+    Bytes weights = r.bytes(p.out_c * k4);
+    for (int c = 0; c < p.out_c; ++c)
+      for (int i = p.in_c; i < k4; ++i) weights[at(c * k4 + i)] = 0;
+    const auto bias = r.biases(p.out_c);
+    const auto multiplier = r.multipliers(p.out_c);
+    const Bytes shift = r.shifts(p.out_c, 16);
+    p.weights = weights.data(), p.bias = bias.data(), p.multiplier = multiplier.data(),
+    p.shift = shift.data();
+    Bytes expected(at(p.pixels * p.out_c)), out(expected.size());
+    for (int n = 0; n < p.pixels; ++n)
+      for (int c = 0; c < p.out_c; ++c) {
+        int64_t acc = bias[at(c)];
+        for (int i = 0; i < p.in_c; ++i) acc += in[at(n * p.in_c + i)] * weights[at(c * k4 + i)];
+        expected[at(n * p.out_c + c)] =
+            naive_output(acc, multiplier[at(c)], shift[at(c)], p.out_zero, p.act_min, p.act_max);
+      }
+    auto scratch = scratch_of(MCUNET_CONV_1X1_SCRATCH_BYTES(p.in_c));
+    mcunet_conv_1x1(in.data(), out.data(), scratch.data(), &p);
+    REQUIRE(out == expected);
+    if (p.out_c <= p.in_c) {  // documented: in place
+      mcunet_conv_1x1(in.data(), in.data(), scratch.data(), &p);
+      REQUIRE(std::equal(expected.begin(), expected.end(), in.begin()));
+    }
+  }
+}
+
+TEST_CASE("depthwise convolution", "[kernels]") {
+  for (uint32_t seed = 0; seed < 600; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    mcunet_depthwise_params p{};
+    p.batches = r.in(1, 2);
+    p.in_h = r.in(1, 9), p.in_w = r.in(1, 9), p.in_c = r.in(1, 13);
+    p.out_h = r.in(1, 6), p.out_w = r.in(1, 6);
+    p.depth_multiplier = static_cast<int16_t>(r.one_in(3) ? r.in(2, 4) : 1);
+    p.kernel_h = static_cast<int16_t>(r.in(1, 5)), p.kernel_w = static_cast<int16_t>(r.in(1, 5));
+    p.stride_h = static_cast<int16_t>(r.in(1, 3)), p.stride_w = static_cast<int16_t>(r.in(1, 3));
+    p.dilation_h = static_cast<int16_t>(r.in(1, 2)),
+    p.dilation_w = static_cast<int16_t>(r.in(1, 2));
+    p.pad_top = static_cast<int16_t>(r.in(0, 3)), p.pad_left = static_cast<int16_t>(r.in(0, 3));
+    p.in_zero = r.byte(), p.out_zero = r.byte();
+    r.clamp(p.act_min, p.act_max);
+    const int out_c = p.in_c * p.depth_multiplier, taps = p.kernel_h * p.kernel_w;
+    const Bytes in = r.bytes(p.batches * p.in_h * p.in_w * p.in_c);
+    const Bytes weights = r.bytes(taps * out_c);
+    const auto bias = r.biases(out_c);
+    const auto multiplier = r.multipliers(out_c);
+    const Bytes shift = r.shifts(out_c, 15);
+    auto folded = bias;
+    for (int c = 0; c < out_c; ++c) {
+      int64_t sum = 0;
+      for (int t = 0; t < taps; ++t) sum += weights[at(t * out_c + c)];
+      folded[at(c)] = wrap(folded[at(c)] - p.in_zero * sum);
+    }
+    p.weights = weights.data(), p.bias = folded.data(), p.multiplier = multiplier.data(),
+    p.shift = shift.data();
+    Bytes expected(at(p.batches * p.out_h * p.out_w * out_c)), out(expected.size());
+    size_t o = 0;
+    for (int b = 0; b < p.batches; ++b)
+      for (int oy = 0; oy < p.out_h; ++oy)
+        for (int ox = 0; ox < p.out_w; ++ox)
+          for (int c = 0; c < out_c; ++c) {
+            int64_t acc = bias[at(c)];
+            for (int t = 0; t < taps; ++t) {
+              const int y = oy * p.stride_h - p.pad_top + t / p.kernel_w * p.dilation_h;
+              const int x = ox * p.stride_w - p.pad_left + t % p.kernel_w * p.dilation_w;
+              if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
+              const int value =
+                  in[at(((b * p.in_h + y) * p.in_w + x) * p.in_c + c / p.depth_multiplier)];
+              acc += (value - p.in_zero) * weights[at(t * out_c + c)];
+            }
+            expected[o++] = naive_output(acc, multiplier[at(c)], shift[at(c)], p.out_zero,
+                                         p.act_min, p.act_max);
+          }
+    mcunet_depthwise(in.data(), out.data(), nullptr, &p);
+    REQUIRE(out == expected);
+  }
+}
+
+TEST_CASE("fully connected", "[kernels]") {
+  for (uint32_t seed = 0; seed < 400; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    mcunet_fully_connected_params p{};
+    p.rows = r.in(1, 3), p.in_c = r.in(1, 70), p.out_c = r.in(1, 9);
+    p.per_channel = static_cast<int8_t>(r.in(0, 1));
+    p.out_zero = r.byte();
+    r.clamp(p.act_min, p.act_max);
+    const int k4 = MCUNET_ROUND_UP_4(p.in_c), scales = p.per_channel ? p.out_c : 1;
+    const Bytes in = r.bytes(p.rows * p.in_c);
+    Bytes weights = r.bytes(p.out_c * k4);
+    for (int c = 0; c < p.out_c; ++c)
+      for (int i = p.in_c; i < k4; ++i) weights[at(c * k4 + i)] = 0;
+    const auto bias = r.biases(p.out_c);
+    const auto multiplier = r.multipliers(scales);
+    const Bytes shift = r.shifts(scales, 17);
+    p.weights = weights.data(), p.bias = bias.data(), p.multiplier = multiplier.data(),
+    p.shift = shift.data();
+    Bytes expected, out(at(p.rows * p.out_c));
+    for (int n = 0; n < p.rows; ++n)
+      for (int c = 0; c < p.out_c; ++c) {
+        int64_t acc = bias[at(c)];
+        for (int i = 0; i < p.in_c; ++i) acc += in[at(n * p.in_c + i)] * weights[at(c * k4 + i)];
+        const size_t s = at(p.per_channel ? c : 0);
+        expected.push_back(
+            naive_output(acc, multiplier[s], shift[s], p.out_zero, p.act_min, p.act_max));
+      }
+    auto scratch = scratch_of(MCUNET_FULLY_CONNECTED_SCRATCH_BYTES(p.in_c));
+    mcunet_fully_connected(in.data(), out.data(), scratch.data(), &p);
+    REQUIRE(out == expected);
+  }
+}
+
+namespace {
+
+// A random broadcast of two dense inputs; the sizes of these and of the output.
+struct BroadcastCase {
+  mcunet_broadcast shape{};
+  int size1 = 1, size2 = 1, size = 1;
+  bool plain1 = true, plain2 = true;  // not broadcast
+
+  explicit BroadcastCase(Random& r) {
+    const bool same = r.one_in(3);
+    for (int d = MCUNET_MAX_BROADCAST_DIMS - 1; d >= 0; --d) {
+      const int n = r.one_in(3) ? 1 : r.in(1, 6);
+      const int kind = same ? 2 : r.in(0, 3);
+      const bool once1 = n > 1 && kind == 0, once2 = n > 1 && kind == 1;
+      shape.dims[d] = n;
+      shape.strides1[d] = once1 ? 0 : size1;
+      shape.strides2[d] = once2 ? 0 : size2;
+      size *= n;
+      size1 *= once1 ? 1 : n;
+      size2 *= once2 ? 1 : n;
+      plain1 = plain1 && !once1;
+      plain2 = plain2 && !once2;
+    }
+  }
+
+  template <typename F>
+  Bytes apply(const Bytes& in1, const Bytes& in2, F f) const {
+    Bytes out;
+    for (int i = 0; i < size; ++i) {
+      int rest = i, i1 = 0, i2 = 0;
+      for (int d = MCUNET_MAX_BROADCAST_DIMS - 1; d >= 0; --d) {
+        i1 += rest % shape.dims[d] * shape.strides1[d];
+        i2 += rest % shape.dims[d] * shape.strides2[d];
+        rest /= shape.dims[d];
+      }
+      out.push_back(f(in1[at(i1)], in2[at(i2)]));
+    }
+    return out;
+  }
+
+  template <typename P>
+  void check(void (*kernel)(const int8_t*, const int8_t*, int8_t*, const P*), P p, Bytes in1,
+             Bytes in2, const Bytes& expected) const {
+    p.shape = shape;
+    Bytes out(expected.size());
+    kernel(in1.data(), in2.data(), out.data(), &p);
+    REQUIRE(out == expected);
+    if (plain1) {
+      Bytes both = in1;
+      kernel(both.data(), in2.data(), both.data(), &p);
+      REQUIRE(both == expected);
+    }
+    if (plain2) {
+      kernel(in1.data(), in2.data(), in2.data(), &p);
+      REQUIRE(in2 == expected);
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("add, subtract, multiply, minimum and maximum with broadcasting", "[kernels]") {
+  for (uint32_t seed = 0; seed < 500; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    const BroadcastCase c(r);
+    const Bytes in1 = r.bytes(c.size1), in2 = r.bytes(c.size2);
+
+    mcunet_add_params add{};
+    add.multiplier1 = r.multiplier(), add.multiplier2 = r.multiplier(),
+    add.out_multiplier = r.multiplier();
+    add.shift1 = static_cast<int8_t>(r.in(-8, 0)), add.shift2 = static_cast<int8_t>(r.in(-8, 0));
+    add.out_shift = static_cast<int8_t>(r.in(-22, -16));
+    add.zero1 = r.byte(), add.zero2 = r.byte(), add.out_zero = r.byte();
+    add.subtract = static_cast<int8_t>(r.in(0, 1));
+    r.clamp(add.act_min, add.act_max);
+    c.check(mcunet_add, add, in1, in2, c.apply(in1, in2, [&](int x1, int x2) {
+      const int64_t a = naive_requantize((x1 - add.zero1) * 1048576, add.multiplier1, add.shift1);
+      const int64_t b = naive_requantize((x2 - add.zero2) * 1048576, add.multiplier2, add.shift2);
+      return naive_output(add.subtract ? a - b : a + b, add.out_multiplier, add.out_shift,
+                          add.out_zero, add.act_min, add.act_max);
+    }));
+
+    mcunet_mul_params mul{};
+    mul.multiplier = r.multiplier(), mul.shift = r.shift(13);
+    mul.zero1 = r.byte(), mul.zero2 = r.byte(), mul.out_zero = r.byte();
+    r.clamp(mul.act_min, mul.act_max);
+    c.check(mcunet_mul, mul, in1, in2, c.apply(in1, in2, [&](int x1, int x2) {
+      return naive_output((x1 - mul.zero1) * (x2 - mul.zero2), mul.multiplier, mul.shift,
+                          mul.out_zero, mul.act_min, mul.act_max);
+    }));
+
+    mcunet_minmax_params minmax{};
+    c.check(mcunet_minmax, minmax, in1, in2,
+            c.apply(in1, in2, [](int8_t a, int8_t b) { return std::min(a, b); }));
+    minmax.maximum = 1;
+    c.check(mcunet_minmax, minmax, in1, in2,
+            c.apply(in1, in2, [](int8_t a, int8_t b) { return std::max(a, b); }));
+  }
+}
+
+TEST_CASE("average and maximum pooling", "[kernels]") {
+  for (uint32_t seed = 0; seed < 500; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    mcunet_pool_params p{};
+    p.batches = r.in(1, 2), p.channels = r.in(1, 6);
+    p.in_h = r.in(1, 9), p.in_w = r.in(1, 9);
+    p.filter_h = static_cast<int16_t>(r.in(1, 5)), p.filter_w = static_cast<int16_t>(r.in(1, 5));
+    p.stride_h = static_cast<int16_t>(r.in(1, 3)), p.stride_w = static_cast<int16_t>(r.in(1, 3));
+    p.pad_top = static_cast<int16_t>(r.in(0, p.filter_h - 1)),
+    p.pad_left = static_cast<int16_t>(r.in(0, p.filter_w - 1));
+    // Every window keeps at least one element.
+    p.out_h = (p.in_h - 1 + p.pad_top) / p.stride_h + 1,
+    p.out_w = (p.in_w - 1 + p.pad_left) / p.stride_w + 1;
+    r.clamp(p.act_min, p.act_max);
+    const Bytes in = r.bytes(p.batches * p.in_h * p.in_w * p.channels);
+    Bytes average, maximum;
+    for (int b = 0; b < p.batches; ++b)
+      for (int oy = 0; oy < p.out_h; ++oy)
+        for (int ox = 0; ox < p.out_w; ++ox)
+          for (int c = 0; c < p.channels; ++c) {
+            int sum = 0, n = 0, best = -128;
+            for (int i = 0; i < p.filter_h * p.filter_w; ++i) {
+              const int y = oy * p.stride_h - p.pad_top + i / p.filter_w;
+              const int x = ox * p.stride_w - p.pad_left + i % p.filter_w;
+              if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
+              const int value = in[at(((b * p.in_h + y) * p.in_w + x) * p.channels + c)];
+              sum += value, ++n, best = std::max(best, value);
+            }
+            const int mean = (sum > 0 ? sum + n / 2 : sum - n / 2) / n;
+            average.push_back(static_cast<int8_t>(std::clamp<int>(mean, p.act_min, p.act_max)));
+            maximum.push_back(static_cast<int8_t>(std::clamp<int>(best, p.act_min, p.act_max)));
+          }
+    Bytes out(average.size());
+    mcunet_average_pool(in.data(), out.data(), &p);
+    REQUIRE(out == average);
+    mcunet_max_pool(in.data(), out.data(), &p);
+    REQUIRE(out == maximum);
+  }
+}
+
+TEST_CASE("mean", "[kernels]") {
+  for (uint32_t seed = 0; seed < 400; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    mcunet_mean_params p{};
+    // Eight dimensions, each either kept or reduced, in the input's order k0 r0 k1 r1 … or all kept
+    // first.
+    int in_size = 1, out_size = 1, count = 1;
+    const bool interleaved = r.one_in(2);
+    for (int d = 3; d >= 0; --d) {
+      p.kept[d] = r.in(1, 4), p.reduced[d] = r.in(1, 4);
+      p.kept_out_strides[d] = out_size;
+      out_size *= p.kept[d];
+      count *= p.reduced[d];
+    }
+    for (int i = 7; i >= 0; --i) {
+      const int d = interleaved ? i / 2 : i % 4;
+      const bool kept = interleaved ? i % 2 == 0 : i < 4;
+      (kept ? p.kept_in_strides : p.reduced_strides)[d] = in_size;
+      in_size *= kept ? p.kept[d] : p.reduced[d];
+    }
+    const int8_t zero = r.byte();
+    p.offset = zero * count;
+    p.multiplier = r.multiplier(), p.shift = static_cast<int8_t>(r.in(-10, 0)),
+    p.out_zero = r.byte();
+    r.clamp(p.act_min, p.act_max);
+    const Bytes in = r.bytes(in_size);
+    std::vector<int> sums(at(out_size));
+    for (int o = 0; o < out_size; ++o)
+      for (int i = 0; i < count; ++i) {
+        int64_t offset = 0;
+        int rest_out = o, rest = i;
+        for (int d = 3; d >= 0; --d) {
+          offset += rest_out % p.kept[d] * p.kept_in_strides[d] +
+                    rest % p.reduced[d] * p.reduced_strides[d];
+          rest_out /= p.kept[d];
+          rest /= p.reduced[d];
+        }
+        sums[at(o)] += in[at(offset)] - zero;
+      }
+    Bytes expected, out(at(out_size));
+    for (const int sum : sums)
+      expected.push_back(
+          naive_output(sum, p.multiplier, p.shift, p.out_zero, p.act_min, p.act_max));
+    mcunet_mean(in.data(), out.data(), &p);
+    REQUIRE(out == expected);
+  }
+}
+
+TEST_CASE("softmax is within one unit of the real one", "[kernels]") {
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    const double scale = r.real(0.005f, 0.3f);
+    std::vector<int32_t> table(256);
+    for (int i = 0; i < 256; ++i) {
+      const double raw = std::round(std::exp(-scale * i) * 2147483648.0);
+      table[at(i)] = static_cast<int32_t>(std::min(raw, 2147483647.0));
+    }
+    mcunet_softmax_params p{};
+    p.exp = table.data(), p.rows = r.in(1, 3), p.depth = r.one_in(10) ? 1000 : r.in(1, 40);
+    Bytes in = r.bytes(p.rows * p.depth), out(in.size());
+    mcunet_softmax(in.data(), out.data(), &p);
+    for (int row = 0; row < p.rows; ++row) {
+      double sum = 0;
+      const auto x = in.begin() + row * p.depth;
+      const int top = *std::max_element(x, x + p.depth);
+      for (int i = 0; i < p.depth; ++i) sum += std::exp(scale * (x[i] - top));
+      for (int i = 0; i < p.depth; ++i) {
+        const double real = std::min(std::exp(scale * (x[i] - top)) / sum * 256 - 128, 127.0);
+        REQUIRE(std::abs(out[at(row * p.depth + i)] - real) <= 0.51);
+      }
+    }
+    mcunet_softmax(in.data(), in.data(), &p);
+    REQUIRE(in == out);
+  }
+}
+
+TEST_CASE("table, fill and nearest neighbour", "[kernels]") {
+  for (uint32_t seed = 0; seed < 200; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    const Bytes table = r.bytes(256);
+    Bytes in = r.bytes(r.in(1, 300)), out(in.size());
+    mcunet_lut(in.data(), out.data(), table.data(), static_cast<int32_t>(in.size()));
+    for (size_t i = 0; i < in.size(); ++i) REQUIRE(out[i] == table[at((in[i] + 256) % 256)]);
+    mcunet_lut(in.data(), in.data(), table.data(), static_cast<int32_t>(in.size()));
+    REQUIRE(in == out);
+
+    Bytes filled(20, 5);
+    const int n = r.in(0, 20);
+    mcunet_fill(filled.data(), -7, n);
+    REQUIRE(std::count(filled.begin(), filled.begin() + n, -7) == n);
+    REQUIRE(std::count(filled.begin() + n, filled.end(), 5) == 20 - n);
+
+    mcunet_resize_nearest_params p{};
+    p.batches = r.in(1, 2), p.in_h = r.in(1, 5), p.in_w = r.in(1, 5), p.channels = r.in(1, 5);
+    p.out_h = r.in(1, 9), p.out_w = r.in(1, 9);
+    std::vector<uint16_t> rows(at(p.out_h)), cols(at(p.out_w));
+    for (auto& y : rows) y = static_cast<uint16_t>(r.in(0, p.in_h - 1));
+    for (auto& x : cols) x = static_cast<uint16_t>(r.in(0, p.in_w - 1));
+    p.rows = rows.data(), p.cols = cols.data();
+    const Bytes image = r.bytes(p.batches * p.in_h * p.in_w * p.channels);
+    Bytes expected, resized(at(p.batches * p.out_h * p.out_w * p.channels));
+    for (int b = 0; b < p.batches; ++b)
+      for (const auto y : rows)
+        for (const auto x : cols)
+          for (int c = 0; c < p.channels; ++c)
+            expected.push_back(image[at(((b * p.in_h + y) * p.in_w + x) * p.channels + c)]);
+    mcunet_resize_nearest(image.data(), resized.data(), &p);
+    REQUIRE(resized == expected);
+  }
+}
+
+TEST_CASE("strided copy", "[kernels]") {
+  for (uint32_t seed = 0; seed < 400; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    mcunet_copy_params p{};
+    // Both sides are dense arrays of the dimensions in a random order, each dimension perhaps
+    // walked backwards.
+    int64_t size = 1, in_begin = 0, out_begin = 0;
+    for (int& n : p.dims) size *= n = r.one_in(3) ? 1 : r.in(1, 4);
+    const auto arrange = [&](int32_t* strides, int64_t& begin) {
+      std::vector<int> order = {0, 1, 2, 3, 4, 5};
+      for (int i = 5; i > 0; --i) std::swap(order[at(i)], order[at(r.one_in(2) ? i : r.in(0, i))]);
+      int32_t step = 1;
+      for (int i = 5; i >= 0; --i) {
+        const int d = order[at(i)];
+        const bool backwards = r.one_in(4);
+        strides[d] = backwards ? -step : step;
+        if (backwards) begin += (p.dims[d] - 1) * step;
+        step *= p.dims[d];
+      }
+    };
+    arrange(p.in_strides, in_begin);
+    arrange(p.out_strides, out_begin);
+    const Bytes in = r.bytes(size);
+    Bytes expected(in.size()), out(in.size());
+    for (int64_t i = 0; i < size; ++i) {
+      int64_t rest = i, from = in_begin, to = out_begin;
+      for (int d = 5; d >= 0; --d) {
+        from += rest % p.dims[d] * p.in_strides[d];
+        to += rest % p.dims[d] * p.out_strides[d];
+        rest /= p.dims[d];
+      }
+      expected[at(to)] = in[at(from)];
+    }
+    mcunet_copy(in.data() + in_begin, out.data() + out_begin, &p);
+    REQUIRE(out == expected);
+  }
+}
+
+TEST_CASE("float to integer and back", "[kernels]") {
+  const float inf = std::numeric_limits<float>::infinity(),
+              huge = std::numeric_limits<float>::max();
+  std::vector<float> in = {
+      0.0f,    -0.0f,  0.5f,   -0.5f,  0.49999997f, -0.49999997f, 1.5f, -1.5f, 2.5f, -2.5f, 511.9f,
+      -511.9f, 512.f,  1e9f,   -1e9f,  3e9f,        -3e9f,        huge, -huge, inf,  -inf,  126.5f,
+      127.5f,  254.5f, 255.5f, 1e-40f, -1e-40f,     std::nanf("")};
+  Random r(3);
+  for (int i = 0; i < 2000; ++i) in.push_back(r.real(-400, 400));
+  for (const float scale : {1.0f, 0.5f, 0.0235294122f, 1e-30f, 3e30f}) {
+    for (const int is_unsigned : {0, 1}) {
+      for (const int zero : {-128, -5, 0, 127, 255}) {
+        if (is_unsigned ? zero < 0 : zero > 127) continue;
+        const int low = is_unsigned ? 0 : -128, high = is_unsigned ? 255 : 127;
+        const mcunet_quantize_f32_params p = {scale, zero, static_cast<int32_t>(in.size()),
+                                              is_unsigned};
+        Bytes out(in.size());
+        mcunet_quantize_f32(in.data(), out.data(), &p);
+        std::vector<float> back(in.size());
+        mcunet_dequantize_f32(out.data(), back.data(), &p);
+        for (size_t i = 0; i < in.size(); ++i) {
+          INFO("value " << in[i] << " scale " << scale << " zero " << zero);
+          const float scaled = in[i] / scale;
+          const double y =
+              std::isnan(scaled) ? zero : std::round(static_cast<double>(scaled)) + zero;
+          const int value = is_unsigned ? static_cast<uint8_t>(out[i]) : out[i];
+          REQUIRE(value == std::clamp<double>(y, low, high));
+          REQUIRE(back[i] == static_cast<float>(value - zero) * scale);
+        }
+      }
+    }
+  }
+}

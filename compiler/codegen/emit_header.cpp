@@ -57,8 +57,8 @@ Values common_values(const CompiledModel& model) {
   std::string title = model.source.name;
   for (char& c : title) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte > 0x7e || c == '*' || c == '\\')
-      c = '?';  // the title stands in comments
+    // The title stands in comments; two question marks may begin a trigraph.
+    if (byte < 0x20 || byte > 0x7e || c == '*' || c == '\\' || c == '?') c = '_';
   }
   return {{"name", model.name},
           {"NAME", upper(model.name)},

@@ -113,7 +113,8 @@ SourceFile emit_manifest(const CompiledModel& model, const EmitOptions& options)
       {"inputs", tensors(graph.inputs)},
       {"outputs", tensors(graph.outputs)},
       {"layers", layers}};
-  return {model.name + ".json", document.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n"};
+  return {model.name + ".json",
+          document.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n"};
 }
 
 std::vector<SourceFile> emit_sources(const CompiledModel& model, const EmitOptions& options) {

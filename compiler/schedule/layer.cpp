@@ -9,20 +9,22 @@
 namespace mcunet::compiler {
 namespace {
 
+// One problem per operator that works on something else than int8.
 std::vector<std::string> unsupported_types(const Graph& graph) {
   std::vector<std::string> problems;
   for (const Op& op : graph.ops) {
     const bool converts = op.kind == OpKind::Quantize || op.kind == OpKind::Dequantize;
-    const auto check = [&](TensorId id) {
+    std::vector<TensorId> touched = op.inputs;
+    touched.insert(touched.end(), op.outputs.begin(), op.outputs.end());
+    for (const TensorId id : touched) {
       const Tensor& tensor = graph.tensor(id);
-      if (tensor.is_constant()) return;
-      if (tensor.dtype == DType::Int8 || (converts && tensor.dtype != DType::Int16)) return;
+      if (tensor.is_constant() || tensor.dtype == DType::Int8) continue;
+      if (converts && tensor.dtype != DType::Int16) continue;
       problems.push_back(describe(op) + ": tensor " + std::to_string(id) + " '" + tensor.name +
                          "' is " + dtype_name(tensor.dtype) +
-                         "; compiled networks are int8 (mcunet quantize makes one)");
-    };
-    for (const TensorId id : op.inputs) check(id);
-    for (const TensorId id : op.outputs) check(id);
+                         "; compiled networks work on int8 between their edges");
+      break;
+    }
   }
   return problems;
 }

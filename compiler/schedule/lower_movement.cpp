@@ -111,7 +111,8 @@ void lower_strided_slice(Lowering& to) {
   const std::vector<int32_t> dense = dense_strides(to.input(0).shape);
   std::vector<int32_t> strides;
   // A single element needs no stride, and the one that the file gives may be absurd.
-  for (size_t i = 0; i < dense.size(); ++i) strides.push_back(attrs.size[i] == 1 ? 0 : dense[i] * attrs.stride[i]);
+  for (size_t i = 0; i < dense.size(); ++i)
+    strides.push_back(attrs.size[i] == 1 ? 0 : dense[i] * attrs.stride[i]);
   copy(to, to.in(0, offset_of(attrs.begin, dense)), to.out(),
        nest_of(attrs.size, strides, dense_strides(attrs.size)));
 }
@@ -137,15 +138,14 @@ void lower_resize(Lowering& to) {
   const auto& attrs = to.op().as<ResizeAttrs>();
   const Shape& x = to.input(0).shape;
   const Shape& y = to.output().shape;
-  if (std::max({x[1], x[2], y[1], y[2]}) > 65535) throw Error(ErrorKind::Unsupported, "more than 65,535 rows or columns");
+  if (std::max({x[1], x[2], y[1], y[2]}) > 65535)
+    throw Error(ErrorKind::Unsupported, "more than 65,535 rows or columns");
   const auto indices = [&](int32_t in, int32_t out) {
     std::vector<uint16_t> index;
     for (int32_t i = 0; i < out; ++i)
       index.push_back(static_cast<uint16_t>(reference::nearest_index(i, in, out, attrs)));
     return index;
   };
-  if (x[1] > 65535 || x[2] > 65535)
-    throw Error(ErrorKind::Unsupported, "more than 65,535 rows or columns");
   Params p;
   p.fields = {{"rows", to.uint16s("rows", indices(x[1], y[1]))},
               {"cols", to.uint16s("cols", indices(x[2], y[2]))},

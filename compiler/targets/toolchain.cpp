@@ -65,6 +65,11 @@ bool cross_compiler_available() {
 
 std::filesystem::path build_firmware(const CompiledModel& model,
                                      const std::filesystem::path& directory) {
+  if (!cross_compiler_available()) {
+    throw Error(ErrorKind::External,
+                "arm-none-eabi-gcc and make are needed to build firmware; ./scripts/setup installs "
+                "gcc-arm-none-eabi, libnewlib-arm-none-eabi and make");
+  }
   CompiledModel roomy = model;
   roomy.options.board = with_room(model);
   EmitOptions options;
@@ -99,8 +104,10 @@ LinkedSizes read_map(const std::filesystem::path& map, const CompiledModel& mode
     if (constant.role == ConstantRole::Weights)
       weights.insert(".rodata." + model.name + "_" + constant.name);
   }
-  const std::set<std::string> objects = {model.name + ".o", model.name + "_weights.o",
-                                         model.name + "_kernels.o"};
+  const std::string folder = "build/firmware/";
+  const std::set<std::string> objects = {folder + model.name + ".o",
+                                         folder + model.name + "_weights.o",
+                                         folder + model.name + "_kernels.o"};
   LinkedSizes sizes;
   std::string section;
   bool any = false;
@@ -119,10 +126,9 @@ LinkedSizes read_map(const std::filesystem::path& map, const CompiledModel& mode
     std::istringstream words(line.substr(address));
     std::string where, size, file;
     if (!(words >> where >> size >> file) || size.compare(0, 2, "0x") != 0) continue;
-    const std::string object = std::filesystem::path(file).filename().string();
     const auto bytes = static_cast<int64_t>(std::stoull(size, nullptr, 16));
     if (section == ".bss." + model.name + "_firmware_arena") sizes.arena = bytes;
-    if (objects.count(object) == 0) {
+    if (objects.count(file) == 0) {
       section.clear();
       continue;
     }

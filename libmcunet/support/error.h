@@ -1,4 +1,4 @@
-// Errors that a user can cause, and the exit codes they become (docs/commands.md, "Exit codes").
+// Errors that a user can cause, and the exit codes they become (docs/README.md).
 // Programming errors are assertions, not Errors.
 #pragma once
 

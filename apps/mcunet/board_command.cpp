@@ -50,10 +50,9 @@ void show_command(const std::string& name, bool json) {
 }  // namespace
 
 void add_board(CLI::App& app) {
-  CLI::App* sub = app.add_subcommand(
-      "board", examples({"mcunet board list", "mcunet board show stm32f746",
-                         "mcunet board show stm32f746 >mine.json   # then: --target mine.json"}) +
-                   "\nThe boards mcunet knows");
+  CLI::App* sub = app.add_subcommand("board", "The boards mcunet knows");
+  sub->footer(examples({"mcunet board list", "mcunet board show stm32f746",
+                        "mcunet board show stm32f746 >mine.json   # then: --target mine.json"}));
   sub->require_subcommand(1);
   auto json = std::make_shared<bool>(false);
   auto name = std::make_shared<std::string>();

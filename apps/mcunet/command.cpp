@@ -44,6 +44,8 @@ Board TargetOptions::board() const {
   if (!sram.empty()) board.sram_bytes = parse_size(sram, "--sram");
   if (!flash.empty()) board.flash_bytes = parse_size(flash, "--flash");
   if (!clock.empty()) board.clock_hz = parse_clock(clock, "--clock");
+  if (!board.is_host() && (board.sram_bytes == 0 || board.flash_bytes == 0))
+    throw Error(ErrorKind::Usage, "--sram and --flash must be more than 0");
   if (!reserve_sram.empty()) board.sram_bytes -= parse_size(reserve_sram, "--reserve-sram");
   if (!reserve_flash.empty()) board.flash_bytes -= parse_size(reserve_flash, "--reserve-flash");
   if (!board.is_host() && (board.sram_bytes <= 0 || board.flash_bytes <= 0))

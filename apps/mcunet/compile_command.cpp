@@ -51,6 +51,9 @@ std::string comparison_text(const std::optional<Comparison>& comparison) {
 }
 
 void CompileCommand::run() const {
+  if (firmware && target.board().is_host())
+    throw Error(ErrorKind::Usage, "--firmware needs a board; --target host has none");
+  if (output.empty()) throw Error(ErrorKind::Usage, "--output needs the name of a directory");
   const Model source = load_model(model);
   compiler::CompileOptions options{name.empty() ? source.stem : name, target.board(),
                                    interface.passes()};
@@ -106,13 +109,13 @@ void CompileCommand::run() const {
 
 void add_compile(CLI::App& app) {
   auto command = std::make_shared<CompileCommand>();
-  CLI::App* sub = app.add_subcommand(
-      "compile", examples({"mcunet compile model.tflite -o out",
-                           "mcunet compile model.tflite --target stm32f746 --firmware -o out && "
-                           "make -C out firmware",
-                           "mcunet compile model.tflite --sram 128k --dry-run --json -o out"}) +
-                     "\nCompiles an int8 .tflite model to C for a microcontroller and verifies it "
-                     "against the reference interpreter");
+  CLI::App* sub = app.add_subcommand("compile",
+                                     "Compiles an int8 .tflite model to C for a microcontroller "
+                                     "and verifies it against the reference interpreter");
+  sub->footer(examples({"mcunet compile model.tflite -o out",
+                        "mcunet compile model.tflite --target stm32f746 --firmware -o out && "
+                        "make -C out firmware",
+                        "mcunet compile model.tflite --sram 128k --dry-run --json -o out"}));
   sub->add_option("model", command->model, ".tflite file")->required();
   sub->add_option("-o,--output", command->output, "directory for the generated files")->required();
   sub->add_option("--name", command->name, "prefix of all symbols (default: the file's stem)");

@@ -134,10 +134,9 @@ void InspectCommand::run() const {
 void add_inspect(CLI::App& app) {
   auto command = std::make_shared<InspectCommand>();
   CLI::App* sub = app.add_subcommand(
-      "inspect",
-      examples({"mcunet inspect model.tflite", "mcunet inspect model.tflite --tensors",
-                "mcunet inspect model.tflite --json"}) +
-          "\nGraph, tensors and quantization of a model, and whether it runs and compiles");
+      "inspect", "Graph, tensors and quantization of a model, and whether it runs and compiles");
+  sub->footer(examples({"mcunet inspect model.tflite", "mcunet inspect model.tflite --tensors",
+                        "mcunet inspect model.tflite --json"}));
   sub->add_option("model", command->model, ".tflite file")->required();
   sub->add_flag("--tensors", command->tensors, "list all tensors too");
   sub->add_flag("--json", command->json, "one JSON document on standard output");

@@ -1,12 +1,25 @@
 // mcunet: from the memory budget of a microcontroller to verified firmware.
 #include <algorithm>
 #include <iostream>
+#include <memory>
 
 #include "apps/mcunet/command.h"
 #include "apps/mcunet/torch_door.h"
 #include "libmcunet/support/suggest.h"
 
 namespace {
+
+// A command's help begins with its examples, which are its footer.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_description(const CLI::App* app) const override {
+    const bool command = app->get_parent() != nullptr;
+    return (command ? app->get_footer() + "\n" : "") + CLI::Formatter::make_description(app);
+  }
+  std::string make_footer(const CLI::App* app) const override {
+    return app->get_parent() != nullptr ? "" : CLI::Formatter::make_footer(app);
+  }
+};
 
 constexpr int kUsageError = static_cast<int>(mcunet::ErrorKind::Usage);
 
@@ -43,6 +56,9 @@ std::string mistyped(const CLI::App& app, int argc, char** argv) {
     const std::vector<std::string> nested = command_names(*command);
     if (std::find(nested.begin(), nested.end(), argv[i]) != nested.end()) {
       command = command->get_subcommand(argv[i]);
+    } else if (!nested.empty() && argv[i][0] != '-') {
+      return "there is no command '" + command->get_name() + " " + argv[i] + "'" +
+             mcunet::did_you_mean(argv[i], nested);
     }
   }
   const std::vector<std::string> options = option_names(*command);
@@ -72,6 +88,7 @@ int main(int argc, char** argv) {
   CLI::App app{
       "mcunet: neural networks on microcontrollers, from a memory budget to verified firmware",
       "mcunet"};
+  app.formatter(std::make_shared<HelpFormatter>());
   app.set_version_flag("--version", std::string("mcunet ") + MCUNET_VERSION);
   // Apart from --version, because loading LibTorch takes a second.
   app.add_flag_callback(

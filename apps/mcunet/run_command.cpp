@@ -5,14 +5,12 @@
 #include <numeric>
 
 #include "apps/mcunet/command.h"
-#include "compiler/test_input.h"
 #include "libmcunet/data/image.h"
 #include "libmcunet/data/preprocess.h"
-#include "libmcunet/reference/interpreter.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/log.h"
 #include "libmcunet/support/table.h"
-#include "profiler/execution.h"
+#include "profiler/model_runner.h"
 
 namespace mcunet::app {
 namespace {
@@ -30,21 +28,13 @@ struct RunCommand {
 
 // The model file's inputs to its outputs, wherever it runs.
 Buffers execute(const Model& model, const RunCommand& command, const Buffers& inputs) {
-  if (command.on == "interpreter") return reference::Interpreter(model.graph).run(inputs);
-  const compiler::CompiledModel compiled =
-      compiler::compile(model.graph, model.sha256, {model.stem, command.target.board(), {}});
-  const Buffers api_inputs = reference::Interpreter(compiler::input_edge(compiled)).run(inputs);
-  Buffers api_outputs;
-  if (command.on == "host") {
-    api_outputs = HostProgram(compiled).run({api_inputs}).front();
-  } else {
-    FirmwareProgram firmware(compiled);
-    if (firmware.exceeds_board())
-      Log().warning("the emulated core has more memory than " + compiled.options.board.name);
-    api_outputs = firmware.run(api_inputs);
-  }
-  return reference::Interpreter(compiler::output_edge(compiled))
-      .run(compiler::distinct_outputs(compiled, api_outputs));
+  const Place place = command.on == "host"       ? Place::Host
+                      : command.on == "firmware" ? Place::Firmware
+                                                 : Place::Interpreter;
+  const Board board = command.target.board();
+  ModelRunner runner(model.graph, {model.stem, board, {}}, place);
+  if (runner.exceeds_board()) Log().warning("the emulated core has more memory than " + board.name);
+  return runner.run(inputs);
 }
 
 Buffers split(const std::vector<uint8_t>& bytes, const Graph& graph, const std::string& path) {
@@ -173,12 +163,12 @@ void RunCommand::run() const {
 
 void add_run(CLI::App& app) {
   auto command = std::make_shared<RunCommand>();
-  CLI::App* sub = app.add_subcommand(
-      "run", examples({"mcunet run model.tflite photo.jpg --labels labels.txt",
-                       "mcunet run model.tflite --input in.bin --output out.bin",
-                       "mcunet run model.tflite --input in.bin --output out.bin --on firmware"}) +
-                 "\nRuns a model on one input: raw tensors (little-endian, concatenated in the "
-                 "graph's order) or an image");
+  CLI::App* sub = app.add_subcommand("run",
+                                     "Runs a model on one input: raw tensors (little-endian, "
+                                     "concatenated in the graph's order) or an image");
+  sub->footer(examples({"mcunet run model.tflite photo.jpg --labels labels.txt",
+                        "mcunet run model.tflite --input in.bin --output out.bin",
+                        "mcunet run model.tflite --input in.bin --output out.bin --on firmware"}));
   sub->add_option("model", command->model, ".tflite file")->required();
   sub->add_option("image", command->image, "JPEG, PNG, PPM or PGM: prints the five best classes");
   sub->add_option("--input", command->input, "raw input tensors");

@@ -86,9 +86,9 @@ CompiledModel compile(const Graph& source, const std::string& sha256,
   model.name = c_identifier(options.name);
   model.sha256 = sha256;
   model.options = options;
-  model.source = source;
-  model.reference = with_interface(source, options.passes);
-  model.graph = prepare(source, options.passes);
+  model.source = move_conversions_out(source);
+  model.reference = with_interface(model.source, options.passes);
+  model.graph = prepare(model.source, options.passes);
   model.schedule = schedule_layers(model.graph);
   model.plan = plan(model.schedule);
   const KernelCosts costs = kernel_costs(options.board.core);
@@ -97,7 +97,7 @@ CompiledModel compile(const Graph& source, const std::string& sha256,
   return model;
 }
 
-void require_fit(const CompiledModel& model) {
+void require_fit(const CompiledModel& model, bool with_code) {
   const Board& board = model.options.board;
   if (board.is_host()) return;
   std::vector<std::string> problems;
@@ -112,16 +112,18 @@ void require_fit(const CompiledModel& model) {
             group_digits(model.sram.arena) + ", no plan of this schedule needs less than " +
             group_digits(model.sram.lower_bound) + ")";
     text += "\n  help: a smaller input or fewer channels; --sram " +
-            std::to_string((model.sram.total() + 1023) / 1024) +
+            std::to_string((model.sram.total() + model.options.reserved_sram + 1023) / 1024) +
             "k lifts the limit to see the rest";
     problems.push_back(std::move(text));
   }
-  if (model.flash.total() > board.flash_bytes) {
-    problems.push_back(excess("flash", model.flash.total(), board.flash_bytes, board.name) +
-                       "\n  of it weights " + group_digits(model.flash.weights) +
-                       "\n  help: a board with more flash, or external flash; --flash " +
-                       std::to_string((model.flash.total() + 1023) / 1024) +
-                       "k lifts the limit to see the rest");
+  const int64_t flash = model.flash.total() - (with_code ? 0 : model.flash.code);
+  if (flash > board.flash_bytes) {
+    problems.push_back(
+        excess("flash", flash, board.flash_bytes, board.name) + "\n  of it weights " +
+        group_digits(model.flash.weights) +
+        "\n  help: a board with more flash, or external flash; --flash " +
+        std::to_string((model.flash.total() + model.options.reserved_flash + 1023) / 1024) +
+        "k lifts the limit to see the rest");
   }
   if (!problems.empty()) throw Error(ErrorKind::DoesNotFit, std::move(problems));
 }

@@ -39,13 +39,15 @@ struct CompileOptions {
   std::string name;  // C prefix of everything; see c_identifier()
   Board board;
   PassOptions passes;
+  // What --reserve-* took from the board's figures; messages add it again.
+  int64_t reserved_sram = 0, reserved_flash = 0;
 };
 
 struct CompiledModel {
   std::string name;
   std::string sha256;  // of the model file
   CompileOptions options;
-  Graph source;     // as read
+  Graph source;     // as read, conversions moved to the edges
   Graph reference;  // with_interface(source): what the compiled code must equal
   Graph graph;      // prepared: what the schedule was made from
   Schedule schedule;
@@ -66,7 +68,7 @@ CompiledModel compile(const Graph& source, const std::string& sha256,
                       const CompileOptions& options);
 
 // Throws Error(DoesNotFit), saying by how much and what would help, when the model exceeds the
-// board's memory.
-void require_fit(const CompiledModel& model);
+// board's memory. `with_code` is false when the code is yet to be linked: its estimate is left out.
+void require_fit(const CompiledModel& model, bool with_code = true);
 
 }  // namespace mcunet::compiler

@@ -12,6 +12,17 @@ namespace {
 // The host program gets this many inferences at once, so that its input and output stay small.
 constexpr size_t kBatch = 16;
 
+// The memories the firmware is linked for, in whole pages.
+std::vector<EmulatedMemory> emulated_memory(const Board& board) {
+  constexpr int64_t kPage = 4096;
+  std::vector<EmulatedMemory> memory;
+  for (const MemoryRegion& region : {flash_memory(board), data_memory(board)}) {
+    memory.push_back(
+        {region.origin, static_cast<uint64_t>((region.size + kPage - 1) / kPage * kPage)});
+  }
+  return memory;
+}
+
 std::string joined(const std::vector<Buffers>& inputs, size_t first, size_t last) {
   std::string bytes;
   for (size_t i = first; i < last; ++i) {
@@ -80,8 +91,10 @@ FirmwareProgram::FirmwareProgram(const compiler::CompiledModel& model)
   std::filesystem::path map = elf;
   map.replace_extension(".map");
   state_->sizes = compiler::read_map(map, model);
-  const bool m4 = model.options.board.core == "cortex-m4";
-  state_->emulator.load(elf.string(), m4 ? EmulatedCore::CortexM4 : EmulatedCore::CortexM7);
+  const Board& board = model.options.board;
+  state_->emulator.load(elf.string(),
+                        board.core == "cortex-m4" ? EmulatedCore::CortexM4 : EmulatedCore::CortexM7,
+                        emulated_memory(compiler::roomy_board(model)));
   RunOptions options;
   options.measure = model.name + "_invoke";
   options.occurrence = 3;  // the self-test's, then two on its input: the second of those

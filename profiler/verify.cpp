@@ -61,6 +61,9 @@ Verification verify(const compiler::CompiledModel& model, const VerifyOptions& o
     result.measurement = program.measurement();
     result.sizes = program.sizes();
     result.exceeds_board = program.exceeds_board();
+    if (model.options.board.core == "cortex-m33") {
+      result.notes.push_back("mcunet-emu has no Cortex-M33: the firmware ran on its Cortex-M7");
+    }
   }
   return result;
 }

@@ -54,6 +54,14 @@ Board TargetOptions::board() const {
   return board;
 }
 
+compiler::CompileOptions TargetOptions::compile_options(const std::string& name,
+                                                        const compiler::PassOptions& passes) const {
+  compiler::CompileOptions options{name, board(), passes};
+  if (!reserve_sram.empty()) options.reserved_sram = parse_size(reserve_sram, "--reserve-sram");
+  if (!reserve_flash.empty()) options.reserved_flash = parse_size(reserve_flash, "--reserve-flash");
+  return options;
+}
+
 ordered_json target_json(const Board& board) {
   return {{"board", board.name},
           {"core", board.core},
@@ -100,6 +108,11 @@ void Gates::add_to(CLI::App& command, bool with_latency) {
         ->group(group);
 }
 
+void Gates::parse() const {
+  if (!sram.empty()) parse_size(sram, "--max-sram");
+  if (!flash.empty()) parse_size(flash, "--max-flash");
+}
+
 void Gates::check(int64_t sram_bytes, int64_t flash_bytes, double ms) const {
   std::vector<std::string> problems;
   const auto check_size = [&](const std::string& limit, const char* option, const char* what,
@@ -110,7 +123,7 @@ void Gates::check(int64_t sram_bytes, int64_t flash_bytes, double ms) const {
   };
   check_size(sram, "--max-sram", "SRAM", sram_bytes);
   check_size(flash, "--max-flash", "flash", flash_bytes);
-  if (latency_ms > 0 && ms > latency_ms)
+  if (!latency_fits(ms))
     problems.push_back("latency " + format_fixed(ms, 1) + " ms exceeds --max-latency " +
                        format_fixed(latency_ms, 1));
   if (!problems.empty()) throw Error(ErrorKind::Mismatch, std::move(problems));

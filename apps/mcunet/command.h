@@ -39,6 +39,8 @@ struct TargetOptions {
 
   void add_to(CLI::App& command);
   Board board() const;  // the named board with its figures overridden
+  compiler::CompileOptions compile_options(const std::string& name,
+                                           const compiler::PassOptions& passes) const;
 };
 
 nlohmann::ordered_json target_json(const Board& board);
@@ -61,6 +63,8 @@ struct Gates {
   std::string sram, flash;
   double latency_ms = 0;
   void add_to(CLI::App& command, bool with_latency);
+  void parse() const;  // throws Error(Usage) for limits that are no sizes, before long work
+  bool latency_fits(double ms) const { return latency_ms <= 0 || ms <= latency_ms; }
   // Throws Error(Mismatch) naming every limit that is exceeded.
   void check(int64_t sram_bytes, int64_t flash_bytes, double ms) const;
 };

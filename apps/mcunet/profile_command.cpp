@@ -76,8 +76,9 @@ std::vector<int64_t> flash_per_layer(const compiler::CompiledModel& model) {
 Profile profile(const Model& source, const ProfileCommand& command) {
   Profile result;
   const Board board = command.target.board();
-  result.model = compiler::compile(source.graph, source.sha256,
-                                   {source.stem, board, command.interface.passes()});
+  result.model =
+      compiler::compile(source.graph, source.sha256,
+                        command.target.compile_options(source.stem, command.interface.passes()));
   result.flash = result.model.flash;
   std::vector<int64_t> instructions;
   if (command.emulate) {
@@ -91,7 +92,7 @@ Profile profile(const Model& source, const ProfileCommand& command) {
   const std::vector<int64_t> flash = flash_per_layer(result.model);
   for (size_t i = 0; i < result.model.graph.ops.size(); ++i) {
     const Op& op = result.model.graph.ops[i];
-    const int64_t cycles = compiler::estimated_cycles(result.model.graph, op);
+    const int64_t cycles = compiler::estimated_cycles(result.model.graph, op, board.core);
     result.layers.push_back({i, macs(result.model.graph, op), live_bytes(result.model, i), flash[i],
                              cycles, instructions.empty() ? 0 : instructions[i]});
     result.cycles += cycles;
@@ -127,7 +128,7 @@ Table layer_table(const Profile& profile, bool grouped) {
   for (const Layer& layer : profile.layers) {
     const Op& op = profile.model.graph.ops[layer.index];
     std::vector<std::string> row = {std::to_string(layer.index),
-                                    std::to_string(op.source_index),
+                                    op.source_index < 0 ? "" : std::to_string(op.source_index),
                                     operator_info(op.kind).name,
                                     to_string(profile.model.graph.input(op, 0).shape),
                                     to_string(profile.model.graph.output(op).shape),
@@ -147,7 +148,8 @@ Table layer_table(const Profile& profile, bool grouped) {
   return table;
 }
 
-ordered_json profile_json(const Model& source, const Profile& profile, const Board& board) {
+ordered_json profile_json(const Model& source, const Profile& profile, const Board& board,
+                          bool latency_fits) {
   ordered_json out = document("profile");
   const Graph& graph = profile.model.graph;
   ordered_json inputs = ordered_json::array();
@@ -176,7 +178,8 @@ ordered_json profile_json(const Model& source, const Profile& profile, const Boa
                        {"stack_used", profile.measurement->stack},
                        {"functions", functions}};
   }
-  out["fits"] = {{"sram", profile.fits_sram}, {"flash", profile.fits_flash}, {"latency", true}};
+  out["fits"] = {
+      {"sram", profile.fits_sram}, {"flash", profile.fits_flash}, {"latency", latency_fits}};
   out["layers"] = ordered_json::array();
   for (const Layer& layer : profile.layers) {
     const Op& op = graph.ops[layer.index];
@@ -227,11 +230,14 @@ void print_report(const Model& source, const Profile& profile, const Board& boar
                100.0 * static_cast<double>(function.instructions) / static_cast<double>(total), 1) +
                " %"});
     }
-    std::cout << functions.to_string() << "\nemulated: " << group_digits(total) << " instructions, "
-              << format_fixed(static_cast<double>(total) / static_cast<double>(std::max<int64_t>(
-                                                               total_macs(profile.model.graph), 1)),
-                              2)
-              << " per MAC, stack used " << group_digits(profile.measurement->stack) << " of "
+    const int64_t macs_in_all = total_macs(profile.model.graph);
+    std::cout << functions.to_string() << "\nemulated: " << group_digits(total)
+              << " instructions, ";
+    if (macs_in_all > 0) {
+      std::cout << format_fixed(static_cast<double>(total) / static_cast<double>(macs_in_all), 2)
+                << " per MAC, ";
+    }
+    std::cout << "stack used " << group_digits(profile.measurement->stack) << " of "
               << group_digits(profile.model.sram.stack) << " B\n";
   }
   if (board.is_host()) return;
@@ -249,11 +255,12 @@ void print_report(const Model& source, const Profile& profile, const Board& boar
 void ProfileCommand::run() const {
   if (json + csv + md > 1)
     throw Error(ErrorKind::Usage, "--json, --csv and --md exclude each other");
+  gates.parse();
   const Model source = load_model(model);
   const Board board = target.board();
   const Profile result = profile(source, *this);
   if (json) {
-    print_json(profile_json(source, result, board));
+    print_json(profile_json(source, result, board, gates.latency_fits(result.ms)));
   } else if (csv) {
     std::cout << layer_table(result, false).to_csv();
   } else if (md) {

@@ -120,6 +120,7 @@ void RunCommand::run() const {
   if (raw == !image.empty()) throw Error(ErrorKind::Usage, "give either an image or --input FILE");
   const Model source = load_model(model);
   const Graph& graph = source.graph;
+  const std::vector<std::string> labels = read_labels(labels_file);
   const Buffers inputs =
       raw ? split(read_file(input), graph, input) : image_input(graph, image, preprocess);
   const Buffers outputs = execute(source, *this, inputs);
@@ -136,7 +137,6 @@ void RunCommand::run() const {
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return scores[a] > scores[b]; });
   order.resize(std::min(order.size(), kTop));
-  const std::vector<std::string> labels = read_labels(labels_file);
   const auto label = [&](size_t i) { return i < labels.size() ? labels[i] : std::string(); };
   if (json) {
     ordered_json out = document("run");

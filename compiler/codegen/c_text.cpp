@@ -130,6 +130,7 @@ std::string call_statement(const std::string& prefix, const std::string& kernels
       if (arena->cast) text = std::string("(") + arena->cast + " *)(void *)(" + text + ")";
     } else if (const auto* ref = std::get_if<ConstantRef>(&argument)) {
       text = prefix + "_" + constant_name(schedule, *ref);
+      if (ref->offset != 0) text += " + " + std::to_string(ref->offset);
     } else if (const auto* value = std::get_if<int64_t>(&argument)) {
       // Scratch that a kernel does not need is a null pointer.
       text = step.kernel == "depthwise" ? "NULL" : number(*value);

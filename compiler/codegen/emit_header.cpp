@@ -37,7 +37,7 @@ std::string quantization_cases(const std::string& prefix, const Graph& graph,
                                const std::vector<TensorId>& ids) {
   std::string out;
   for (size_t i = 0; i < ids.size(); ++i) {
-    if (graph.tensor(ids[i]).quantization.empty()) continue;
+    if (graph.tensor(ids[i]).dtype != DType::Int8) continue;  // nothing to convert
     const std::string macro = prefix + "_" + std::to_string(i);
     out += "    case " + std::to_string(i) + ": scale = " + macro +
            "_SCALE; zero_point = " + macro + "_ZERO_POINT; break;\n";

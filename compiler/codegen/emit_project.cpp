@@ -26,6 +26,7 @@ std::vector<SourceFile> emit_project(const CompiledModel& model, const EmitOptio
   const Board& board = model.options.board;
   Values values = common_values(model);
   values["kernels"] = options.shared_kernels.empty() ? model.name : options.shared_kernels;
+  values["with_firmware"] = options.firmware ? "yes" : "no";
   values["BOARD"] = board.name;
   values["CPU_FLAGS"] = cpu_flags(board.core);
   values["CLOCK_HZ"] = std::to_string(board.clock_hz);

@@ -3,12 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "libmcunet/graph/graph.h"
 
 namespace mcunet::compiler {
 
-int64_t estimated_cycles(const Graph& graph, const Op& op);
-int64_t estimated_cycles(const Graph& graph);
+// `core` is the board's ("cortex-m7" …).
+int64_t estimated_cycles(const Graph& graph, const Op& op, const std::string& core);
 
 }  // namespace mcunet::compiler

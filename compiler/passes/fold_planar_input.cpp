@@ -2,6 +2,7 @@
 
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
+#include "libmcunet/support/error.h"
 
 namespace mcunet::compiler {
 namespace {
@@ -12,11 +13,6 @@ bool is_nchw_to_nhwc(const Graph& graph, const Op& op) {
          std::find(graph.inputs.begin(), graph.inputs.end(), op.inputs[0]) != graph.inputs.end() &&
          graph.input(op, 0).quantization == graph.output(op).quantization &&
          !is_graph_output(graph, op.outputs[0]);
-}
-
-void erase_marked(Graph& graph, const std::vector<bool>& dead) {
-  size_t index = 0;
-  erase_ops(graph, [&](const Op&) { return dead[index++]; });
 }
 
 }  // namespace
@@ -32,6 +28,9 @@ Graph take_nhwc_input(Graph graph) {
       continue;
     std::replace(graph.inputs.begin(), graph.inputs.end(), op.inputs[0], op.outputs[0]);
     dead[i] = true;
+  }
+  if (std::find(dead.begin(), dead.end(), true) == dead.end()) {
+    throw Error(ErrorKind::Usage, "--input-layout nhwc: no input of this model is planar");
   }
   erase_marked(graph, dead);
   return graph;

@@ -77,8 +77,7 @@ Graph fuse_activations(Graph graph) {
     before.outputs = op.outputs;
     fused[i] = true;
   }
-  size_t index = 0;
-  erase_ops(graph, [&](const Op&) { return fused[index++]; });
+  erase_marked(graph, fused);
   return graph;
 }
 

@@ -32,17 +32,24 @@ Graph fold_padding(Graph graph);
 Graph fuse_activations(Graph graph);
 
 //   input[n,c,h,w] → TRANSPOSE → x   becomes   input[n,h,w,c] x
-// so that the caller gives the image as cameras do.
+// so that the caller gives the image as cameras do. Throws Error(Usage) when no input is planar.
 Graph take_nhwc_input(Graph graph);
 
 //   input[n,c,h,w] → TRANSPOSE → CONV_2D   becomes   input[n,c,h,w] → CONV_2D that reads planes
 Graph fold_planar_input(Graph graph);
 
-//   float input → QUANTIZE → x        becomes   int8 input x        (io = Int8)
-//   y → DEQUANTIZE → float output     becomes   int8 output y
-// and for other io the conversions that are missing are added. The order of inputs and outputs
-// stays.
-Graph convert_edges(Graph graph, EdgeType io);
+//   float input → TRANSPOSE → QUANTIZE   becomes   float input → QUANTIZE → TRANSPOSE
+//   DEQUANTIZE → TRANSPOSE → output      becomes   TRANSPOSE → DEQUANTIZE → output
+// (RESHAPE likewise), so that the conversions stand at the edge.
+Graph move_conversions_out(Graph graph);
+
+//   float input → QUANTIZE → x      becomes   int8 input x
+//   y → DEQUANTIZE → float output   becomes   int8 output y
+// unless the edge has the type asked for already. The order of inputs and outputs stays.
+Graph strip_edges(Graph graph, EdgeType io);
+
+// Conversions for the edges that do not have the type asked for; int8 asks for none.
+Graph add_edges(Graph graph, EdgeType io);
 
 // Operators whose results nobody reads.
 Graph drop_dead_ops(Graph graph);

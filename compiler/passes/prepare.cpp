@@ -4,8 +4,10 @@
 namespace mcunet::compiler {
 
 Graph with_interface(Graph graph, const PassOptions& options) {
-  graph = convert_edges(std::move(graph), options.io);
+  // A TRANSPOSE of planes is seen only where no conversion stands before it.
+  graph = strip_edges(std::move(graph), options.nhwc_input ? EdgeType::Int8 : options.io);
   if (options.nhwc_input) graph = take_nhwc_input(std::move(graph));
+  graph = add_edges(std::move(graph), options.io);
   graph = drop_dead_ops(std::move(graph));
   validate(graph);
   return graph;

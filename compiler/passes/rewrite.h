@@ -7,13 +7,15 @@
 
 namespace mcunet::compiler {
 
-inline void replace_uses(Graph& graph, TensorId from, TensorId to) {
-  for (Op& op : graph.ops) std::replace(op.inputs.begin(), op.inputs.end(), from, to);
-}
-
 template <typename Predicate>
 void erase_ops(Graph& graph, Predicate dead) {
   graph.ops.erase(std::remove_if(graph.ops.begin(), graph.ops.end(), dead), graph.ops.end());
+}
+
+// The operators whose index is marked.
+inline void erase_marked(Graph& graph, const std::vector<bool>& dead) {
+  size_t index = 0;
+  erase_ops(graph, [&](const Op&) { return dead[index++]; });
 }
 
 }  // namespace mcunet::compiler

@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "compiler/schedule/lower.h"
+#include "libmcunet/graph/operators.h"
+#include "libmcunet/reference/kernel.h"
 #include "libmcunet/support/error.h"
 
 namespace mcunet::compiler {
@@ -77,28 +79,9 @@ class Placer {
     for (const TensorId id : op.outputs) new_buffer(id, time);
   }
 
+  // SOFTMAX reads a row before it writes it.
   static bool may_overwrite(OpKind kind) {
-    switch (kind) {
-      case OpKind::Add:
-      case OpKind::Sub:
-      case OpKind::Mul:
-      case OpKind::Minimum:
-      case OpKind::Maximum:
-      case OpKind::Softmax:
-      case OpKind::Logistic:
-      case OpKind::Tanh:
-      case OpKind::Relu:
-      case OpKind::Relu6:
-      case OpKind::ReluN1To1:
-      case OpKind::HardSwish:
-      case OpKind::LeakyRelu:
-      case OpKind::Elu:
-      case OpKind::Abs:
-      case OpKind::Quantize:
-        return true;
-      default:
-        return false;
-    }
+    return operator_info(kind).elementwise || kind == OpKind::Softmax;
   }
 
   // An input whose bytes the output may replace one by one: of the same size, and read by nobody
@@ -135,6 +118,9 @@ Schedule schedule_layers(const Graph& graph) {
   for (size_t i = 0; i < graph.ops.size(); ++i) {
     lowering.begin(i);
     try {
+      const OpKind kind = graph.ops[i].kind;
+      const bool converts = kind == OpKind::Quantize || kind == OpKind::Dequantize;
+      if (!converts) reference::compute_type(graph, graph.ops[i]);
       lower(lowering);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::Unsupported) throw;

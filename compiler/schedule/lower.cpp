@@ -14,12 +14,14 @@ Argument Lowering::operand(TensorId id, int64_t offset, const char* cast) {
 Argument Lowering::in(size_t i, int64_t offset, const char* cast) {
   const Tensor& tensor = input(i);
   if (!tensor.is_constant()) return operand(op().inputs[i], offset, cast);
-  if (offset != 0 || tensor.dtype != DType::Int8)
+  if (tensor.dtype != DType::Int8)
     throw Error(ErrorKind::Unsupported,
                 "constant input of type " + std::string(dtype_name(tensor.dtype)));
   const auto* values = tensor.constant<int8_t>();
-  return int8s("operand" + std::to_string(i), {values, values + tensor.elements()},
-               ConstantRole::Weights);
+  ConstantRef constant = int8s("operand" + std::to_string(i), {values, values + tensor.elements()},
+                               ConstantRole::Weights);
+  constant.offset = offset;
+  return constant;
 }
 
 Argument Lowering::out(size_t i, int64_t offset, const char* cast) {
@@ -47,7 +49,7 @@ ConstantRef Lowering::constant(const std::string& what, CType type, ConstantRole
     schedule_.constants.push_back(
         {same == 0 ? name : name + "_" + std::to_string(same), type, role, std::move(bytes)});
   }
-  return {entry->second};
+  return {entry->second, 0};
 }
 
 namespace {

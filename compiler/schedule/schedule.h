@@ -40,6 +40,7 @@ struct Constant {
 
 struct ConstantRef {
   ConstantId id;
+  int64_t offset = 0;  // elements from its beginning
 };
 
 // One member of a parameter struct, by its C designator ("in_h", "shape.dims").

@@ -12,9 +12,9 @@ std::vector<int32_t> dense_strides(const Shape& shape) {
 
 std::vector<int32_t> padded_front(const std::vector<int32_t>& values, size_t rank, int32_t filler) {
   if (values.size() > rank) {
-    throw Error(ErrorKind::Unsupported, "needs " + std::to_string(values.size()) +
-                                            " nested loops, the kernel has " +
-                                            std::to_string(rank));
+    throw Error(ErrorKind::Unsupported, "walks " + std::to_string(values.size()) +
+                                            " dimensions with different strides; at most " +
+                                            std::to_string(rank) + " are supported");
   }
   std::vector<int32_t> out(rank - values.size(), filler);
   out.insert(out.end(), values.begin(), values.end());

@@ -40,8 +40,9 @@ void run_or_throw(const std::vector<std::string>& arguments, const std::filesyst
                                          first_lines(result.errors, 12));
 }
 
-// Memories of at least what the firmware needs, with room for the example's code and data.
-Board with_room(const CompiledModel& model) {
+}  // namespace
+
+Board roomy_board(const CompiledModel& model) {
   Board board = model.options.board;
   if (board.is_host()) board = find_board("stm32f746");
   constexpr int64_t kExampleFlash = 32 * 1024, kExampleRam = 4 * 1024;
@@ -49,8 +50,6 @@ Board with_room(const CompiledModel& model) {
   board.sram_bytes = std::max(board.sram_bytes, model.sram.total() + kExampleRam);
   return board;
 }
-
-}  // namespace
 
 std::string cpu_flags(const std::string& core) {
   if (core == "cortex-m4") return "-mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard";
@@ -71,7 +70,7 @@ std::filesystem::path build_firmware(const CompiledModel& model,
                 "gcc-arm-none-eabi, libnewlib-arm-none-eabi and make");
   }
   CompiledModel roomy = model;
-  roomy.options.board = with_room(model);
+  roomy.options.board = roomy_board(model);
   EmitOptions options;
   options.firmware = true;
   write_sources(emit_sources(roomy, options), directory);
@@ -87,7 +86,7 @@ std::filesystem::path build_host_runner(const CompiledModel& model,
   for (SourceFile& file : emit_kernels(model, {})) files.push_back(std::move(file));
   write_sources(files, directory);
   const std::string name = model.name;
-  run_or_throw({"cc", "-std=c99", "-O2", "-I.", name + ".c", name + "_weights.c",
+  run_or_throw({"cc", "-std=c99", "-O2", "-iquote", ".", name + ".c", name + "_weights.c",
                 name + "_kernels.c", name + "_host_runner.c", "-o", name + "_host"},
                directory, "compiling for the host");
   return directory / (name + "_host");

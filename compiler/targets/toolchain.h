@@ -15,6 +15,10 @@ std::string cpu_flags(const std::string& core);  // "-mcpu=cortex-m7 -mthumb …
 bool host_compiler_available();   // cc
 bool cross_compiler_available();  // arm-none-eabi-gcc and make
 
+// The board (stm32f746 for the host) with memories enlarged to what the model and the example
+// around it need: an emulated core has as much as it takes.
+Board roomy_board(const CompiledModel& model);
+
 // The project of `model` with --firmware is built in `directory`, which it is written to first:
 // `make firmware`. If the board's memories are too small for it they are enlarged, since an
 // emulated core has what it needs. Returns the path of the ELF; the map lies beside it. Throws

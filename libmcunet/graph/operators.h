@@ -14,6 +14,8 @@ struct OperatorInfo {
   OpKind kind;
   const char* name;            // TFLite's, as users know it
   int min_inputs, max_inputs;  // data, weights and bias; -1: any number
+  // Each output element depends on the input elements at its own place only.
+  bool elementwise;
   // Shapes of the outputs from inputs and attributes; problems are appended as texts without place.
   std::vector<Shape> (*infer)(const Graph& graph, const Op& op, std::vector<std::string>& problems);
   // Multiply-accumulates of one execution.

@@ -47,7 +47,10 @@ std::vector<int8_t> weight_values(const Tensor& weights) {
     std::copy_n(weights.constant<int8_t>(), count, values.begin());
     return values;
   }
-  assert(weights.dtype == DType::Int4);
+  if (weights.dtype != DType::Int4) {
+    throw Error(ErrorKind::Unsupported, std::string("weights of ") + dtype_name(weights.dtype) +
+                                            "; int8 and int4 are supported");
+  }
   const uint8_t* packed = weights.constant<uint8_t>();
   for (size_t i = 0; i < count; ++i) {
     const int nibble =

@@ -14,6 +14,7 @@
 #include "libmcunet/support/process.h"
 #include "libmcunet/tflite/reader.h"
 #include "profiler/execution.h"
+#include "profiler/verify.h"
 #include "tests/golden/golden_data.h"
 #include "tests/support/demo_models.h"
 
@@ -76,6 +77,29 @@ TEST_CASE("reported sizes equal the linked map, the stack stays below its bound"
     CAPTURE(firmware.measurement().stack, model.sram.stack);
     CHECK(firmware.measurement().stack <= model.sram.stack);
     CHECK(model.sram.arena >= model.sram.lower_bound);
+  }
+}
+
+TEST_CASE("firmware for every board runs on the emulated core") {
+  if (!cross_tools("firmware for every board")) return;
+  const Graph graph = mcunet::testing::demo_model("demo_keywords");
+  for (const Board& board : list_boards()) {
+    if (board.is_host()) continue;
+    CAPTURE(board.name);
+    const compiler::CompiledModel model = compiled(graph, board.name);
+    const Verification verification = verify(model, {0, 1, false, true});
+    REQUIRE(verification.firmware);
+    CHECK(verification.firmware->mismatches == 0);
+  }
+}
+
+TEST_CASE("a model may be called like a file of the firmware or of C") {
+  if (!cross_tools("names of models")) return;
+  Graph graph = mcunet::testing::demo_model("demo_autoencoder");
+  for (const char* name : {"main", "board", "console", "startup", "string"}) {
+    CAPTURE(name);
+    graph.name = name;
+    CHECK(verify(compiled(graph), {1, 1, true, true}).ok());
   }
 }
 

@@ -7,6 +7,7 @@
 #include "libmcunet/graph/operators.h"
 #include "libmcunet/graph/validate.h"
 #include "libmcunet/reference/interpreter.h"
+#include "libmcunet/support/error.h"
 #include "tests/support/builder.h"
 #include "tests/support/inputs.h"
 #include "tests/support/random_graph.h"
@@ -195,7 +196,10 @@ TEST_CASE("planar inputs", "[passes]") {
   }
 }
 
-TEST_CASE("convert_edges", "[passes]") {
+TEST_CASE("edges are stripped and added", "[passes]") {
+  const auto convert_edges = [](const Graph& g, EdgeType io) {
+    return add_edges(strip_edges(g, io), io);
+  };
   GraphBuilder build("edges", 5);
   const TensorId real = build.float_input({1, 6});
   const TensorId byte = build.input({1, 6}, 0.02f, 130, DType::UInt8);
@@ -253,6 +257,40 @@ TEST_CASE("convert_edges", "[passes]") {
     CHECK_NOTHROW(validate(after));
     CHECK(types(after, after.inputs) == "float32 ");
     check_same_meaning(before, after);
+  }
+}
+
+TEST_CASE("conversions move to the edges", "[passes]") {
+  GraphBuilder build("planar", 7);
+  const TensorId planes = build.float_input({1, 3, 6, 5});
+  const TensorId image =
+      build.quantize(build.transpose(planes, {0, 2, 3, 1}), DType::Int8, 0.01f, 3);
+  const TensorId y = build.conv(image, 4, mcunet::testing::Window::square(3));
+  const Graph before =
+      build.build({build.reshape(build.transpose(build.dequantize(y), {0, 3, 1, 2}), {1, 120})});
+  const Graph after = move_conversions_out(before);
+  CHECK_NOTHROW(validate(after));
+  check_same_meaning(before, after);
+  CHECK(after.ops.front().kind == OpKind::Quantize);
+  CHECK(after.ops.back().kind == OpKind::Dequantize);
+  const Graph stripped = strip_edges(after, EdgeType::Int8);
+  CHECK(stripped.tensor(stripped.inputs[0]).dtype == DType::Int8);
+  CHECK(stripped.tensor(stripped.outputs[0]).shape == Shape{1, 120});
+  SECTION("and a planar input can be given pixel by pixel, whatever its type") {
+    for (const EdgeType io : {EdgeType::Int8, EdgeType::UInt8, EdgeType::Float32}) {
+      PassOptions options;
+      options.io = io;
+      options.nhwc_input = true;
+      const Graph graph = prepare(after, options);
+      CHECK(graph.tensor(graph.inputs[0]).shape == Shape{1, 6, 5, 3});
+    }
+  }
+  SECTION("which a model without planes refuses") {
+    PassOptions options;
+    options.nhwc_input = true;
+    GraphBuilder plain("plain", 8);
+    const Graph graph = plain.build({plain.unary(OpKind::Abs, plain.input({1, 4}))});
+    CHECK_THROWS_AS(prepare(graph, options), Error);
   }
 }
 

@@ -69,7 +69,7 @@ const void *@name@_output(const @name@_context *context, size_t i);
 size_t @name@_output_bytes(size_t i);
 
 #ifdef @NAME@_PROFILE
-/* To be supplied by you: called after each layer, with its index in @name@.json. */
+/* To be supplied by you: called after each layer that runs, with its index in @name@.json. */
 void @name@_on_layer(size_t index);
 #endif
 
@@ -92,22 +92,23 @@ static inline int8_t @name@_quantize(float real, float scale, int32_t zero_point
   return (int8_t)value;
 }
 
-/* `count` values for input i. Call with quantized = (int8_t *)@name@_input(context, i). */
+/* `count` values for input i, if it is int8; else nothing is written. Call with
+ * quantized = (int8_t *)@name@_input(context, i). */
 static inline void @name@_quantize_input(size_t i, const float *real, int8_t *quantized, size_t count) {
   float scale = 1.0f;
   int32_t zero_point = 0;
   switch (i) {
-@input_quantization@    default: break;
+@input_quantization@    default: return;
   }
   for (size_t n = 0; n < count; n++) quantized[n] = @name@_quantize(real[n], scale, zero_point);
 }
 
-/* `count` values of output i as real numbers. */
+/* `count` values of output i as real numbers, if it is int8; else nothing is written. */
 static inline void @name@_dequantize_output(size_t i, const int8_t *quantized, float *real, size_t count) {
   float scale = 1.0f;
   int32_t zero_point = 0;
   switch (i) {
-@output_quantization@    default: break;
+@output_quantization@    default: return;
   }
   for (size_t n = 0; n < count; n++) real[n] = scale * (float)(quantized[n] - zero_point);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT-0 */
 /* Any Cortex-M: the clock stays as it is after reset, caches are switched on where there are any.
  */
-#include "board.h"
-#include "caches.h"
-#include "cycles.h"
+#include "firmware_board.h"
+#include "firmware_caches.h"
+#include "firmware_cycles.h"
 
 #define DHCSR (*(volatile uint32_t *)0xe000edf0u)
 

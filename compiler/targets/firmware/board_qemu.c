@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT-0 */
 /* QEMU's mps2-an500, run with -icount shift=6: virtual time then advances by exactly 64 ns per
  * instruction, so that a timer of 25 MHz counts instructions: 8 ticks are 5 of them. */
-#include "board.h"
+#include "firmware_board.h"
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
 #define TIMER_CTRL REGISTER(0x40000000u)

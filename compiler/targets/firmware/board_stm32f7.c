@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT-0 */
 /* STM32F72x to STM32F77x at @CLOCK_HZ@ Hz from the internal oscillator, caches on (reference
  * manuals RM0385, RM0410, RM0431). Written for @BOARD@. */
-#include "board.h"
-#include "caches.h"
-#include "cycles.h"
+#include "firmware_board.h"
+#include "firmware_caches.h"
+#include "firmware_cycles.h"
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
 #define RCC_CR REGISTER(0x40023800u)

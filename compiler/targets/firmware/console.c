@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT-0 */
-#include "console.h"
+#include "firmware_console.h"
 
-#include "board.h"
+#include "firmware_board.h"
 
 /* Operations of Arm's semihosting interface. */
 #define SYS_WRITE0 0x04u

@@ -6,8 +6,8 @@
 
 #include "@name@.h"
 #include "@name@_selftest.h"
-#include "board.h"
-#include "console.h"
+#include "firmware_board.h"
+#include "firmware_console.h"
 
 #define SHOWN_BYTES 64u
 

@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "board.h"
-#include "console.h"
+#include "firmware_board.h"
+#include "firmware_console.h"
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
 #define SCB_VTOR REGISTER(0xe000ed08u)

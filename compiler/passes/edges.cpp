@@ -86,17 +86,22 @@ void add_output(Graph& graph, TensorId& output, DType dtype) {
 
 }  // namespace
 
-Graph convert_edges(Graph graph, EdgeType io) {
+Graph strip_edges(Graph graph, EdgeType io) {
   const DType wanted = dtype_of(io);
   for (TensorId& input : graph.inputs) {
     if (graph.tensor(input).dtype != wanted) strip_input(graph, input);
-    if (io != EdgeType::Int8) add_input(graph, input, wanted);
   }
   for (TensorId& output : graph.outputs) {
     if (graph.tensor(output).dtype != wanted) strip_output(graph, output);
-    if (io != EdgeType::Int8) add_output(graph, output, wanted);
   }
   return drop_dead_ops(std::move(graph));
+}
+
+Graph add_edges(Graph graph, EdgeType io) {
+  if (io == EdgeType::Int8) return graph;
+  for (TensorId& input : graph.inputs) add_input(graph, input, dtype_of(io));
+  for (TensorId& output : graph.outputs) add_output(graph, output, dtype_of(io));
+  return graph;
 }
 
 }  // namespace mcunet::compiler

@@ -30,11 +30,11 @@ Verification verify(const compiler::CompiledModel& model, const VerifyOptions& o
   const bool firmware =
       options.firmware && cross && Emulator::available() && !model.options.board.is_host();
   if (options.host && !host)
-    result.notes.push_back("no C compiler (cc) here: not verified on the host");
+    result.notes.emplace_back("no C compiler (cc) here: not verified on the host");
   if (options.firmware && !firmware && !model.options.board.is_host()) {
-    result.notes.push_back(cross
-                               ? "mcunet-emu not found: not verified on the emulated core"
-                               : "arm-none-eabi-gcc not found: not verified on the emulated core");
+    result.notes.emplace_back(
+        cross ? "mcunet-emu not found: not verified on the emulated core"
+              : "arm-none-eabi-gcc not found: not verified on the emulated core");
   }
   const reference::Interpreter interpreter(model.reference);
   std::vector<Buffers> inputs, expected;
@@ -62,7 +62,7 @@ Verification verify(const compiler::CompiledModel& model, const VerifyOptions& o
     result.sizes = program.sizes();
     result.exceeds_board = program.exceeds_board();
     if (model.options.board.core == "cortex-m33") {
-      result.notes.push_back("mcunet-emu has no Cortex-M33: the firmware ran on its Cortex-M7");
+      result.notes.emplace_back("mcunet-emu has no Cortex-M33: the firmware ran on its Cortex-M7");
     }
   }
   return result;

@@ -32,10 +32,9 @@ class Planner {
   MemoryPlan run() {
     find_lower_bound();
     best_.arena = -1;
-    std::vector<size_t> order =
+    const std::vector<size_t> by_size =
         sorted([&](size_t a, size_t b) { return requests_[a].bytes > requests_[b].bytes; });
-    const std::vector<size_t> by_size = order;
-    try_order(order);
+    try_order(by_size);
     try_order(sorted([&](size_t a, size_t b) {
       return length(a) != length(b) ? length(a) > length(b)
                                     : requests_[a].bytes > requests_[b].bytes;

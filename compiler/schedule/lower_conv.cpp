@@ -1,13 +1,12 @@
 // CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED. Weights are packed here, once, in the order the
 // kernels read them; the input's zero point goes into the bias: Σ w·(x − z) + b = Σ w·x + (b − z·Σ
 // w), modulo 2^32 on both sides.
+#include "compiler/kernels/mcunet_kernels.h"
 #include "compiler/schedule/lower.h"
 #include "libmcunet/reference/params.h"
 
 namespace mcunet::compiler {
 namespace {
-
-int32_t round_up_4(int32_t n) { return (n + 3) / 4 * 4; }
 
 // Constants of the output channels [first, first + count).
 struct Channels {
@@ -42,7 +41,7 @@ Channels add_channels(Lowering& to, const reference::ConvParams& params,
 Channels add_rows(Lowering& to, const reference::ConvParams& params,
                   const std::vector<int8_t>& weights, int32_t row, int32_t first, int32_t count,
                   bool one_multiplier = false) {
-  const int32_t packed_row = round_up_4(row);
+  const int32_t packed_row = MCUNET_ROUND_UP_4(row);
   std::vector<int8_t> packed(static_cast<size_t>(packed_row) * static_cast<size_t>(count), 0);
   std::vector<int32_t> sums(static_cast<size_t>(count), 0);
   for (int32_t c = 0; c < count; ++c) {
@@ -112,11 +111,12 @@ void lower_conv(Lowering& to) {
                       {"out_c", int64_t{out_c}}});
     append(p.fields, clamp_fields(params));
     to.call("conv_1x1",
-            {to.in(0), to.out(), to.scratch(3 * 2 * int64_t{round_up_4(in_c)}), ParamsArgument{}},
+            {to.in(0), to.out(), to.scratch(MCUNET_CONV_1X1_SCRATCH_BYTES(int64_t{in_c})),
+             ParamsArgument{}},
             std::move(p));
     return;
   }
-  const Argument scratch = to.scratch(2 * 2 * int64_t{round_up_4(row)});
+  const Argument scratch = to.scratch(MCUNET_CONV_SCRATCH_BYTES(int64_t{row}));
   const int64_t plane = int64_t{in_h} * in_w;
   for (int32_t group = 0; group < groups; ++group) {
     Params p;
@@ -183,7 +183,8 @@ void lower_fully_connected(Lowering& to) {
                     {"per_channel", int64_t{per_channel ? 1 : 0}}});
   append(p.fields, clamp_fields(params));
   to.call("fully_connected",
-          {to.in(0), to.out(), to.scratch(2 * int64_t{round_up_4(w[1])}), ParamsArgument{}},
+          {to.in(0), to.out(), to.scratch(MCUNET_FULLY_CONNECTED_SCRATCH_BYTES(int64_t{w[1]})),
+           ParamsArgument{}},
           std::move(p));
 }
 

@@ -2,6 +2,7 @@
 // conversions at the edge.
 #include <stdexcept>
 
+#include "compiler/kernels/mcunet_params.h"
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/strides.h"
 #include "libmcunet/reference/elementwise.h"
@@ -11,7 +12,7 @@
 namespace mcunet::compiler {
 namespace {
 
-constexpr size_t kBroadcastDims = 5;  // MCUNET_MAX_BROADCAST_DIMS
+constexpr size_t kBroadcastDims = MCUNET_MAX_BROADCAST_DIMS;
 
 // Strides of an operand along the output's dimensions: 0 where it repeats.
 std::vector<int32_t> broadcast_strides(const Shape& operand, const Shape& out) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "compiler/kernels/mcunet_params.h"
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/strides.h"
 #include "libmcunet/reference/movement.h"
@@ -11,16 +12,16 @@
 namespace mcunet::compiler {
 namespace {
 
-constexpr size_t kCopyDims = 6;  // MCUNET_MAX_COPY_DIMS
+constexpr size_t kCopyDims = MCUNET_MAX_COPY_DIMS;
 
-void copy(Lowering& to, Argument in, Argument out, const LoopNest<2>& loops) {
+void copy(Lowering& to, const Argument& in, const Argument& out, const LoopNest<2>& loops) {
   LoopNest<2> nest = merged(loops);
   if (nest.extents.empty()) nest.add(1, {1, 1});
   Params p;
   p.fields = {{"dims", padded_front(nest.extents, kCopyDims, 1)},
               {"in_strides", padded_front(nest.strides[0], kCopyDims, 0)},
               {"out_strides", padded_front(nest.strides[1], kCopyDims, 0)}};
-  to.call("copy", {std::move(in), std::move(out), ParamsArgument{}}, std::move(p));
+  to.call("copy", {in, out, ParamsArgument{}}, std::move(p));
 }
 
 LoopNest<2> nest_of(const Shape& extents, const std::vector<int32_t>& in_strides,

@@ -1,4 +1,5 @@
 // Operators that combine many elements into one: pooling, mean, softmax.
+#include "compiler/kernels/mcunet_params.h"
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/strides.h"
 #include "libmcunet/reference/params.h"
@@ -7,7 +8,7 @@
 namespace mcunet::compiler {
 namespace {
 
-constexpr size_t kReduceDims = 4;  // MCUNET_MAX_REDUCE_DIMS
+constexpr size_t kReduceDims = MCUNET_MAX_REDUCE_DIMS;
 
 }  // namespace
 

@@ -45,7 +45,7 @@ void run_or_throw(const std::vector<std::string>& arguments, const std::filesyst
 Board roomy_board(const CompiledModel& model) {
   Board board = model.options.board;
   if (board.is_host()) board = find_board("stm32f746");
-  constexpr int64_t kExampleFlash = 32 * 1024, kExampleRam = 4 * 1024;
+  constexpr int64_t kExampleFlash = 32768, kExampleRam = 4096;
   board.flash_bytes = std::max(board.flash_bytes, model.flash.total() * 11 / 10 + kExampleFlash);
   board.sram_bytes = std::max(board.sram_bytes, model.sram.total() + kExampleRam);
   return board;

@@ -252,7 +252,7 @@ class Writer {
     options.filter_height = attrs.filter_h;
     options.filter_width = attrs.filter_w;
     options.fused_activation_function = fused(attrs.activation);
-    push(builtin_of(op), op.inputs, op.outputs).builtin_options.Set(std::move(options));
+    push(builtin_of(op), op.inputs, op.outputs).builtin_options.Set(options);
   }
 
   template <typename Options>

@@ -141,7 +141,9 @@ class Project {
           {"@CPU_FLAGS@", "-mcpu=cortex-m7 -mthumb -mfpu=fpv5-sp-d16 -mfloat-abi=hard"},
           {"@CLOCK_HZ@", "216000000"},
           {"@BOARD@", "stm32f746"},
-          {"@BOARD_SOURCE@", "board_stm32f7.c"}};
+          {"@BOARD_SOURCE@", "board_stm32f7.c"},
+          {"@with_firmware@", "yes"},
+          {"@kernels@", "tiny"}};
       for (const auto& [from, to] : values) text = replace_all(text, from, to);
       const std::string name = entry.path().filename();
       write_text(

@@ -24,7 +24,7 @@ bool tools_are_here(const char* test) {
       Emulator::available()) {
     return true;
   }
-  std::cout << test << ": skipped, needs cc, make, arm-none-eabi-gcc and mcunet-emu\n";
+  std::cout << "skipped: " << test << ", needs cc, make, arm-none-eabi-gcc and mcunet-emu\n";
   return false;
 }
 

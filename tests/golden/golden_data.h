@@ -33,9 +33,8 @@ inline std::optional<fs::path> shared_dir() {
 }
 
 inline void report_skipped(const std::string& test) {
-  std::cout
-      << test
-      << ": skipped, no golden data (set MCUNET_SHARED to the directory that holds golden/)\n";
+  std::cout << "skipped: " << test
+            << ", no golden data (set MCUNET_SHARED to the directory that holds golden/)\n";
 }
 
 inline std::vector<uint8_t> read_bytes(const fs::path& path) {

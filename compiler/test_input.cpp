@@ -102,9 +102,10 @@ Graph output_edge(const CompiledModel& model) {
 }
 
 std::vector<std::vector<uint8_t>> distinct_outputs(
-    const CompiledModel& model, const std::vector<std::vector<uint8_t>>& outputs) {
+    const CompiledModel& model, const Graph& edge,
+    const std::vector<std::vector<uint8_t>>& outputs) {
   std::vector<std::vector<uint8_t>> distinct;
-  for (const TensorId id : output_edge(model).inputs) {
+  for (const TensorId id : edge.inputs) {
     const auto found =
         std::find(model.reference.outputs.begin(), model.reference.outputs.end(), id);
     distinct.push_back(outputs[static_cast<size_t>(found - model.reference.outputs.begin())]);

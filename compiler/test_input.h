@@ -30,8 +30,9 @@ std::vector<std::vector<uint8_t>> stream_inputs(const CompiledModel& model, uint
 // file's. Inputs of the first are the source's inputs, its outputs are the API's inputs.
 Graph input_edge(const CompiledModel& model);
 Graph output_edge(const CompiledModel& model);
-// The API's outputs as output_edge() takes them: each tensor once, in its order.
+// The API's outputs as `edge`, made by output_edge(), takes them: each tensor once, in its order.
 std::vector<std::vector<uint8_t>> distinct_outputs(
-    const CompiledModel& model, const std::vector<std::vector<uint8_t>>& outputs);
+    const CompiledModel& model, const Graph& edge,
+    const std::vector<std::vector<uint8_t>>& outputs);
 
 }  // namespace mcunet::compiler

@@ -36,7 +36,8 @@ Buffers ModelRunner::run(const Buffers& inputs) {
   const Buffers api_inputs = state_->before->run(inputs);
   const Buffers api_outputs =
       state_->host ? state_->host->run({api_inputs}).front() : state_->firmware->run(api_inputs);
-  return state_->after->run(compiler::distinct_outputs(*state_->model, api_outputs));
+  return state_->after->run(
+      compiler::distinct_outputs(*state_->model, state_->after->graph(), api_outputs));
 }
 
 bool ModelRunner::exceeds_board() const {

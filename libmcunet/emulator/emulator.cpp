@@ -42,23 +42,78 @@ std::vector<uint8_t> from_hex(const std::string& digits, size_t size) {
   return bytes;
 }
 
+uint64_t number(const json& answer, const char* name) { return answer.at(name).get<uint64_t>(); }
+
+CycleCount to_cycles(const json& answer) {
+  CycleCount count;
+  count.core = number(answer, "cycles");
+  count.pairs = number(answer, "pairs");
+  count.mispredicts = number(answer, "mispredicts");
+  const json& stalls = answer.at("stalls");
+  count.stalls = {number(stalls, "load"),  number(stalls, "multiply"), number(stalls, "fp"),
+                  number(stalls, "other"), number(stalls, "busy"),     number(stalls, "branch")};
+  const json& memory = answer.at("memory");
+  count.caches = {number(memory, "code_misses"),  number(memory, "load_misses"),
+                  number(memory, "store_misses"), number(memory, "write_backs"),
+                  number(memory, "code_stalls"),  number(memory, "data_stalls")};
+  return count;
+}
+
+json to_json(const EmulatedCache& cache) {
+  return {{"size", cache.size}, {"ways", cache.ways}, {"line", cache.line}};
+}
+
+json to_json(const EmulatedCaches& caches) {
+  json memories = json::array();
+  for (const EmulatedSlowMemory& memory : caches.memories) {
+    memories.push_back({{"origin", memory.origin},
+                        {"size", memory.size},
+                        {"first", memory.first},
+                        {"line", memory.line}});
+  }
+  return {{"code", to_json(caches.code)},
+          {"data", to_json(caches.data)},
+          {"memories", std::move(memories)}};
+}
+
 Measurement to_measurement(const json& answer) {
   Measurement measurement;
   measurement.instructions = answer.at("instructions").get<uint64_t>();
+  measurement.cycles = to_cycles(answer);
   measurement.stack = answer.at("stack").get<uint32_t>();
   for (const json& count : answer.at("functions")) {
     measurement.functions.push_back({count.at("name").get<std::string>(),
                                      count.at("instructions").get<uint64_t>(),
-                                     count.at("calls").get<uint64_t>()});
+                                     count.at("calls").get<uint64_t>(), to_cycles(count)});
   }
   for (const json& step : answer.at("steps")) {
-    measurement.steps.push_back(
-        {step.at("function").get<std::string>(), step.at("instructions").get<uint64_t>()});
+    measurement.steps.push_back({step.at("function").get<std::string>(),
+                                 number(step, "instructions"), number(step, "cycles"),
+                                 number(step, "memory_cycles")});
   }
   return measurement;
 }
 
 }  // namespace
+
+CycleCount& operator+=(CycleCount& sum, const CycleCount& count) {
+  sum.core += count.core;
+  sum.pairs += count.pairs;
+  sum.mispredicts += count.mispredicts;
+  sum.stalls.load += count.stalls.load;
+  sum.stalls.multiply += count.stalls.multiply;
+  sum.stalls.fp += count.stalls.fp;
+  sum.stalls.other += count.stalls.other;
+  sum.stalls.busy += count.stalls.busy;
+  sum.stalls.branch += count.stalls.branch;
+  sum.caches.code_misses += count.caches.code_misses;
+  sum.caches.load_misses += count.caches.load_misses;
+  sum.caches.store_misses += count.caches.store_misses;
+  sum.caches.write_backs += count.caches.write_backs;
+  sum.caches.code_stalls += count.caches.code_stalls;
+  sum.caches.data_stalls += count.caches.data_stalls;
+  return sum;
+}
 
 class Emulator::Process {
  public:
@@ -113,10 +168,12 @@ Emulator::Emulator(Emulator&& other) noexcept = default;
 Emulator& Emulator::operator=(Emulator&& other) noexcept = default;
 
 void Emulator::load(const std::string& elf_path, EmulatedCore core,
-                    const std::vector<EmulatedMemory>& memory) {
+                    const std::vector<EmulatedMemory>& memory, const TimingOptions& timing) {
   json request = {{"cmd", "load"},
                   {"elf", elf_path},
-                  {"core", core == EmulatedCore::CortexM7 ? "cortex-m7" : "cortex-m4"}};
+                  {"core", core == EmulatedCore::CortexM7 ? "cortex-m7" : "cortex-m4"},
+                  {"timing", timing.cycles}};
+  if (timing.caches) request["caches"] = to_json(*timing.caches);
   for (const EmulatedMemory& range : memory) {
     request["memory"].push_back({{"origin", range.origin}, {"size", range.size}});
   }
@@ -134,7 +191,9 @@ RunResult Emulator::run(const RunOptions& options) {
     RunResult result;
     result.exit_code = answer.at("exit_code").get<int>();
     result.output = answer.at("output").get<std::string>();
-    result.instructions = answer.at("instructions").get<uint64_t>();
+    result.instructions = number(answer, "instructions");
+    result.cycles = number(answer, "cycles");
+    result.memory_cycles = number(answer, "memory_cycles");
     if (answer.contains("measured")) result.measured = to_measurement(answer["measured"]);
     return result;
   });
@@ -171,6 +230,12 @@ EmulatedSymbol Emulator::symbol(const std::string& name) {
   return process_->ask({{"cmd", "symbol"}, {"name", name}}, [](const json& answer) {
     return EmulatedSymbol{answer.at("address").get<uint32_t>(), answer.at("size").get<uint32_t>()};
   });
+}
+
+uint64_t Emulator::straight_cycles(uint32_t address, uint32_t size, uint32_t repeat) {
+  return process_->ask(
+      {{"cmd", "straight"}, {"address", address}, {"size", size}, {"repeat", repeat}},
+      [](const json& answer) { return number(answer, "cycles"); });
 }
 
 }  // namespace mcunet

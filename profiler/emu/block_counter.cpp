@@ -2,7 +2,6 @@
 #include "profiler/emu/block_counter.h"
 
 #include <algorithm>
-#include <map>
 #include <stdexcept>
 #include <utility>
 
@@ -26,10 +25,12 @@ bool is_call(const uint8_t* code, bool wide) {
 }  // namespace
 
 BlockCounter::BlockCounter(const ElfImage& image, const Memory& memory, uint32_t code_begin,
-                           uint32_t code_end, bool constant, std::function<CallState()> state)
+                           uint32_t code_end, bool constant, std::function<CallState()> state,
+                           BlockTimer* timer)
     : image_(image),
       memory_(memory),
       state_(std::move(state)),
+      timer_(timer),
       base_(code_begin),
       table_size_((code_end - code_begin + 1) / 2),
       constant_(constant) {
@@ -43,7 +44,8 @@ BlockCounter::Block& BlockCounter::block_at(uint32_t address) {
   return index < table_size_ ? table_.get()[index] : outside_[address];
 }
 
-void BlockCounter::begin(uint64_t max_instructions) {
+void BlockCounter::begin(uint64_t max_instructions, bool cold) {
+  if (timer_) timer_->begin(cold);
   if (measurement_ || measuring_ || measured_size_ != 0) {
     block_at(entry_state_.lr & ~1u).flags &= static_cast<uint8_t>(~kReturn);
   }
@@ -88,6 +90,8 @@ void BlockCounter::decode(Block& block, uint32_t address, uint32_t size) {
     block.ends_with_call = offset + (wide ? 4 : 2) <= size && is_call(code + offset, wide);
     offset += wide ? 4 : 2;
   }
+  if (timer_ && (block.timing == 0 || !timer_->is_for(block.timing, code, size)))
+    block.timing = timer_->add(address, code, size);
   // A branch to itself never ends, since no interrupts are emulated.
   if (size == 2 && halfword(code) == 0xe7fe) block.flags |= kEndless;
   const Function* function = image_.function_at(address);
@@ -110,8 +114,9 @@ BlockCounter::Event BlockCounter::notable(Block& block, uint32_t address, bool i
       }
     } else if (measuring_ && !step_) {
       // Without a call it is a tail call, which returns where the measured function would have.
-      step_ =
-          OpenStep{image_.describe(address), previous_calls_ ? previous_end_ : 1, state.sp, total_};
+      step_ = OpenStep{
+          image_.describe(address), previous_calls_ ? previous_end_ : 1, state.sp, total_, cycles(),
+          memory_cycles()};
     }
   }
   if (measuring_ && (block.flags & kEntry)) count_call(address);
@@ -131,6 +136,7 @@ void BlockCounter::start_measuring(const CallState& state) {
   start_ = total_;
   calls_.clear();
   for (const uint32_t known : known_) block_at(known).executions = 0;
+  if (timer_) timer_->reset_counts();
   block_at(state.lr & ~1u).flags |= kReturn;
   measurement_ = Measurement();
 
@@ -149,7 +155,9 @@ void BlockCounter::start_measuring(const CallState& state) {
 }
 
 void BlockCounter::close_step() {
-  measurement_->steps.push_back({std::move(step_->function), total_ - step_->start});
+  measurement_->steps.push_back({std::move(step_->function), total_ - step_->start,
+                                 cycles() - step_->start_cycles,
+                                 memory_cycles() - step_->start_memory_cycles});
   step_.reset();
 }
 
@@ -167,6 +175,7 @@ void BlockCounter::finish_measuring() {
     FunctionCount& count = by_name[function ? function->name : hex(address)];
     count.instructions += block.executions * block.instructions;
   }
+  add_cycles(by_name);
   for (const auto& [address, calls] : calls_) by_name[image_.describe(address)].calls += calls;
   for (auto& [name, count] : by_name) {
     count.name = name;
@@ -176,6 +185,14 @@ void BlockCounter::finish_measuring() {
                    [](const FunctionCount& a, const FunctionCount& b) {
                      return a.instructions > b.instructions;
                    });
+}
+
+void BlockCounter::add_cycles(std::map<std::string, FunctionCount>& functions) {
+  if (!timer_) return;
+  timer_->for_each([&](uint32_t address, const CycleCount& count) {
+    functions[image_.describe(address)].cycles += count;
+    measurement_->cycles += count;
+  });
 }
 
 }  // namespace mcunet::emu

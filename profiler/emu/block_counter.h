@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Counts retired instructions from the emulator's notices of executed basic blocks.
+// Counts retired instructions, and the cycles that a timer gives them, from the emulator's notices
+// of executed basic blocks.
 //
 // The length of a block in instructions never changes, so it is decoded once and a notice costs a
 // table look-up and an addition. An instruction that an IT block skips counts as retired, as in
@@ -9,12 +10,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "profiler/emu/block_timer.h"
 #include "profiler/emu/elf_image.h"
 #include "profiler/emu/memory.h"
 #include "profiler/emu/stack_paint.h"
@@ -24,19 +27,23 @@ namespace mcunet::emu {
 struct FunctionCount {
   std::string name;
   uint64_t instructions = 0;  // of the function itself, without those it calls
+  CycleCount cycles;          // likewise
   uint64_t calls = 0;
 };
 
 // One call made directly by the measured function.
 struct Step {
   std::string function;
-  uint64_t instructions = 0;  // of the whole call
+  uint64_t instructions = 0;   // of the whole call
+  uint64_t cycles = 0;         // likewise, of the core
+  uint64_t memory_cycles = 0;  // likewise, of caches and memory
 };
 
 // What happened between the entry of the measured function and its return, its first and its
 // returning instruction included.
 struct Measurement {
   uint64_t instructions = 0;
+  CycleCount cycles;
   uint32_t stack = 0;                    // bytes below the stack pointer at entry
   std::vector<FunctionCount> functions;  // most instructions first
   std::vector<Step> steps;               // in order of execution
@@ -50,14 +57,14 @@ class BlockCounter {
   };
 
   // Code in [code_begin, code_end) is looked up in a table; code elsewhere is counted too, but
-  // slower. `constant` says that this code cannot change. `state` reads the core's registers; both
-  // references must outlive the counter.
+  // slower. `constant` says that this code cannot change. `state` reads the core's registers.
+  // Without a timer, no cycles are counted. References and timer must outlive the counter.
   BlockCounter(const ElfImage& image, const Memory& memory, uint32_t code_begin, uint32_t code_end,
-               bool constant, std::function<CallState()> state);
+               bool constant, std::function<CallState()> state, BlockTimer* timer);
 
   // Starts a run that may take that many instructions; nothing is measured and nothing stops it
-  // until asked for.
-  void begin(uint64_t max_instructions);
+  // until asked for. `cold`: branches and caches know nothing yet.
+  void begin(uint64_t max_instructions, bool cold);
   // Measures the occurrence-th call (from 1) of the function in this run.
   void measure(const Function& function, uint64_t occurrence);
   // Event::Reached once a block begins at the address.
@@ -70,6 +77,7 @@ class BlockCounter {
     const uint32_t index = (address - base_) >> 1;
     Block& block = index < table_size_ ? table_.get()[index] : outside_[address];
     if (block.size != size || !constant_ || index >= table_size_) decode(block, address, size);
+    if (timer_) timer_->leave(address);
     const bool inside = address - measured_begin_ < measured_size_;
     if (block.flags != 0 || inside != was_inside_) {
       const Event event = notable(block, address, inside);
@@ -77,6 +85,7 @@ class BlockCounter {
     }
     block.executions++;
     total_ += block.instructions;
+    if (timer_) timer_->enter(block.timing, address, size);
     previous_begin_ = address;
     previous_end_ = address + size;
     previous_calls_ = block.ends_with_call;
@@ -96,11 +105,12 @@ class BlockCounter {
     uint16_t instructions = 0;
     uint8_t flags = 0;
     bool ends_with_call = false;
+    uint32_t timing = 0;  // handle of the timer
   };
   struct OpenStep {
     std::string function;
     uint32_t return_address, sp;
-    uint64_t start;
+    uint64_t start, start_cycles, start_memory_cycles;
   };
   struct Free {
     void operator()(Block* blocks) const { std::free(blocks); }
@@ -111,12 +121,16 @@ class BlockCounter {
   Event notable(Block& block, uint32_t address, bool inside);
   void start_measuring(const CallState& state);
   void finish_measuring();
+  void add_cycles(std::map<std::string, FunctionCount>& functions);
+  uint64_t cycles() const { return timer_ ? timer_->cycles() : 0; }
+  uint64_t memory_cycles() const { return timer_ ? timer_->memory_cycles() : 0; }
   void close_step();
   void count_call(uint32_t address);
 
   const ElfImage& image_;
   const Memory& memory_;
   std::function<CallState()> state_;
+  BlockTimer* timer_;
   std::unique_ptr<Block, Free> table_;  // one entry per halfword: blocks may begin at each
   uint32_t base_, table_size_;
   bool constant_;

@@ -6,6 +6,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "profiler/emu/cortex_m4.h"
+#include "profiler/emu/cortex_m7.h"
+
 namespace mcunet::emu {
 namespace {
 
@@ -20,6 +23,11 @@ constexpr uint32_t kDhcsrDebugEnabled = 1, kDwtNoCycleCounter = 1u << 25;
 
 void check(uc_err error, const char* what) {
   if (error != UC_ERR_OK) throw std::runtime_error(std::string(what) + ": " + uc_strerror(error));
+}
+
+std::unique_ptr<Pipeline> make_pipeline(Core core) {
+  if (core == Core::CortexM7) return std::make_unique<CortexM7>();
+  return std::make_unique<CortexM4>();
 }
 
 // QEMU's numbers of the exceptions that a bare-metal program can cause.
@@ -48,7 +56,8 @@ std::string interrupt_reason(uint32_t number) {
 
 }  // namespace
 
-Machine::Machine(const std::string& elf_path, Core core, const std::vector<MemoryRange>& memory)
+Machine::Machine(const std::string& elf_path, Core core, const std::vector<MemoryRange>& memory,
+                 bool timing, const std::optional<MemorySystem>& system)
     : image_(ElfImage::read(elf_path)), core_(core) {
   for (const MemoryRange& range : memory) memory_.add(range.origin, range.size);
   load();
@@ -87,10 +96,16 @@ Machine::Machine(const std::string& elf_path, Core core, const std::vector<Memor
   code_begin = std::min(code_begin, code_end);
   map_system();
 
-  counter_ =
-      std::make_unique<BlockCounter>(image_, memory_, code_begin, code_end, constant, [this] {
+  if (timing) {
+    timer_ = std::make_unique<BlockTimer>(
+        make_pipeline(core), system ? std::make_unique<MemoryTiming>(*system) : nullptr);
+  }
+  counter_ = std::make_unique<BlockCounter>(
+      image_, memory_, code_begin, code_end, constant,
+      [this] {
         return BlockCounter::CallState{get(UC_ARM_REG_SP), get(UC_ARM_REG_LR)};
-      });
+      },
+      timer_.get());
   // Unicorn takes every kind of callback as a void pointer.
   uc_hook hook;
   check(uc_hook_add(engine, &hook, UC_HOOK_BLOCK, reinterpret_cast<void*>(&Machine::on_block), this,
@@ -99,6 +114,11 @@ Machine::Machine(const std::string& elf_path, Core core, const std::vector<Memor
   check(uc_hook_add(engine, &hook, UC_HOOK_INTR, reinterpret_cast<void*>(&Machine::on_interrupt),
                     this, 1, 0),
         "cannot watch exceptions");
+  if (timing && system) {
+    check(uc_hook_add(engine, &hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE,
+                      reinterpret_cast<void*>(&Machine::on_access), this, 1, 0),
+          "cannot watch loads and stores");
+  }
   check(uc_hook_add(engine, &hook, UC_HOOK_MEM_INVALID,
                     reinterpret_cast<void*>(&Machine::on_bad_access), this, 1, 0),
         "cannot watch accesses");
@@ -209,6 +229,12 @@ void Machine::on_interrupt(uc_engine* engine, uint32_t number, void* self) {
   uc_emu_stop(engine);
 }
 
+void Machine::on_access(uc_engine*, uc_mem_type type, uint64_t address, int size, int64_t,
+                        void* self) {
+  static_cast<Machine*>(self)->timer_->access(static_cast<uint32_t>(address),
+                                              static_cast<uint32_t>(size), type == UC_MEM_WRITE);
+}
+
 bool Machine::on_bad_access(uc_engine*, uc_mem_type type, uint64_t address, int size, int64_t,
                             void* self) {
   Machine& machine = *static_cast<Machine*>(self);
@@ -280,7 +306,7 @@ Machine::End Machine::execute(uint32_t address) {
 }
 
 RunResult Machine::run(const std::string& measure, uint64_t occurrence, uint64_t max_instructions) {
-  counter_->begin(max_instructions);
+  counter_->begin(max_instructions, true);
   if (!measure.empty()) {
     const uint32_t address = symbol(measure).address;
     const Function* function = image_.function_at(address);
@@ -296,6 +322,11 @@ RunResult Machine::run(const std::string& measure, uint64_t occurrence, uint64_t
   result.exit_code = *semihosting_.exit_code();
   result.output = semihosting_.output();
   result.instructions = counter_->instructions();
+  if (timer_) {
+    timer_->end();
+    result.cycles = timer_->cycles();
+    result.memory_cycles = timer_->memory_cycles();
+  }
   if (!measure.empty()) {
     if (!counter_->finished()) {
       throw std::runtime_error("the firmware exited after " +
@@ -313,7 +344,7 @@ CallResult Machine::call(uint32_t address, const std::vector<uint32_t>& argument
   if (arguments.size() > 4) throw std::runtime_error("a call takes at most four arguments");
   address &= ~1u;
   if (!started_) {
-    counter_->begin(max_instructions);
+    counter_->begin(max_instructions, true);
     counter_->stop_at(symbol("main").address & ~1u);
     semihosting_ = Semihosting();
     reset_registers();
@@ -323,7 +354,7 @@ CallResult Machine::call(uint32_t address, const std::vector<uint32_t>& argument
     started_ = true;
   }
   const Function* found = image_.function_at(address);
-  counter_->begin(max_instructions);
+  counter_->begin(max_instructions, false);
   counter_->measure(
       found && found->address == address ? *found : Function{address, 4096, hex(address)}, 1);
   semihosting_ = Semihosting();
@@ -343,6 +374,12 @@ const Symbol& Machine::symbol(const std::string& name) const {
   const Symbol* found = image_.symbol(name);
   if (!found) throw std::runtime_error("the firmware has no symbol " + name);
   return *found;
+}
+
+uint64_t Machine::straight_cycles(uint32_t address, uint32_t size, uint32_t repeat) {
+  if (!timer_) throw std::runtime_error("the firmware was loaded without timing");
+  address &= ~1u;
+  return timer_->straight(address, memory_.at(address, size), size, repeat);
 }
 
 std::vector<uint8_t> Machine::read(uint32_t address, uint64_t size) const {

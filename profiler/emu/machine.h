@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "profiler/emu/block_counter.h"
+#include "profiler/emu/block_timer.h"
 #include "profiler/emu/elf_image.h"
 #include "profiler/emu/memory.h"
 #include "profiler/emu/semihosting.h"
@@ -30,6 +31,8 @@ struct RunResult {
   int exit_code = 0;
   std::string output;
   uint64_t instructions = 0;
+  uint64_t cycles = 0;         // of the core; 0 without timing
+  uint64_t memory_cycles = 0;  // that caches and memory add
   std::optional<Measurement> measured;
 };
 
@@ -41,7 +44,9 @@ struct CallResult {
 // All functions throw std::runtime_error with what went wrong and where.
 class Machine {
  public:
-  Machine(const std::string& elf_path, Core core, const std::vector<MemoryRange>& memory);
+  // Times the code too if asked to; `system`: with caches and slow memory, several times slower.
+  Machine(const std::string& elf_path, Core core, const std::vector<MemoryRange>& memory,
+          bool timing, const std::optional<MemorySystem>& system);
 
   // From reset until the firmware exits through semihosting. Measures the occurrence-th call of
   // `measure`, unless that is empty.
@@ -52,6 +57,8 @@ class Machine {
 
   const ElfImage& image() const { return image_; }
   const Symbol& symbol(const std::string& name) const;
+  // Cycles of code that runs straight through, `repeat` times, without executing it.
+  uint64_t straight_cycles(uint32_t address, uint32_t size, uint32_t repeat);
   std::vector<uint8_t> read(uint32_t address, uint64_t size) const;
   void write(uint32_t address, const std::vector<uint8_t>& bytes);
 
@@ -63,6 +70,8 @@ class Machine {
 
   static void on_block(uc_engine* engine, uint64_t address, uint32_t size, void* self);
   static void on_interrupt(uc_engine* engine, uint32_t number, void* self);
+  static void on_access(uc_engine* engine, uc_mem_type type, uint64_t address, int size,
+                        int64_t value, void* self);
   static bool on_bad_access(uc_engine* engine, uc_mem_type type, uint64_t address, int size,
                             int64_t value, void* self);
 
@@ -81,6 +90,7 @@ class Machine {
   Memory memory_;
   uint32_t vectors_ = 0;
   std::unique_ptr<uc_engine, Close> engine_;
+  std::unique_ptr<BlockTimer> timer_;
   std::unique_ptr<BlockCounter> counter_;
   Semihosting semihosting_;
   bool started_ = false;  // start-up code has run

@@ -2,6 +2,7 @@
 #include "profiler/emu/session.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 
 namespace mcunet::emu {
@@ -74,19 +75,61 @@ std::string to_hex(const std::vector<uint8_t>& bytes) {
   return result;
 }
 
+json to_json(const MemoryCount& count) {
+  return {{"code_misses", count.code_misses},   {"load_misses", count.load_misses},
+          {"store_misses", count.store_misses}, {"write_backs", count.write_backs},
+          {"code_stalls", count.code_stalls},   {"data_stalls", count.data_stalls}};
+}
+
+void add_cycles(json& answer, const CycleCount& count) {
+  const Stalls& stalls = count.stalls;
+  answer["cycles"] = count.cycles;
+  answer["pairs"] = count.pairs;
+  answer["mispredicts"] = count.mispredicts;
+  answer["stalls"] = {{"load", stalls.load}, {"multiply", stalls.multiply},
+                      {"fp", stalls.fp},     {"other", stalls.other},
+                      {"busy", stalls.busy}, {"branch", stalls.branch}};
+  answer["memory"] = to_json(count.memory);
+}
+
 json to_json(const Measurement& measurement) {
   json functions = json::array(), steps = json::array();
   for (const FunctionCount& count : measurement.functions) {
-    functions.push_back(
-        {{"name", count.name}, {"instructions", count.instructions}, {"calls", count.calls}});
+    json function = {
+        {"name", count.name}, {"instructions", count.instructions}, {"calls", count.calls}};
+    add_cycles(function, count.cycles);
+    functions.push_back(std::move(function));
   }
   for (const Step& step : measurement.steps) {
-    steps.push_back({{"function", step.function}, {"instructions", step.instructions}});
+    steps.push_back({{"function", step.function},
+                     {"instructions", step.instructions},
+                     {"cycles", step.cycles},
+                     {"memory_cycles", step.memory_cycles}});
   }
-  return {{"instructions", measurement.instructions},
-          {"stack", measurement.stack},
-          {"functions", std::move(functions)},
-          {"steps", std::move(steps)}};
+  json answer = {{"instructions", measurement.instructions},
+                 {"stack", measurement.stack},
+                 {"functions", std::move(functions)},
+                 {"steps", std::move(steps)}};
+  add_cycles(answer, measurement.cycles);
+  return answer;
+}
+
+CacheShape cache_shape(const json& cache) {
+  return {word(member(cache, "size"), "size"), word(member(cache, "ways"), "ways"),
+          word(member(cache, "line"), "line")};
+}
+
+MemorySystem memory_system(const json& caches) {
+  MemorySystem system;
+  system.code = cache_shape(member(caches, "code"));
+  system.data = cache_shape(member(caches, "data"));
+  for (const json& memory : member(caches, "memories")) {
+    system.memories.push_back({word(member(memory, "origin"), "origin"),
+                               number(member(memory, "size"), "size", 1ull << 32),
+                               word(member(memory, "first"), "first"),
+                               word(member(memory, "line"), "line")});
+  }
+  return system;
 }
 
 std::unique_ptr<Machine> load(const json& request) {
@@ -103,8 +146,11 @@ std::unique_ptr<Machine> load(const json& request) {
                         number(member(range, "size"), "size", 1ull << 32)});
     }
   }
+  std::optional<MemorySystem> system;
+  if (request.contains("caches")) system = memory_system(request["caches"]);
   return std::make_unique<Machine>(text(member(request, "elf"), "elf"),
-                                   core == "cortex-m7" ? Core::CortexM7 : Core::CortexM4, memory);
+                                   core == "cortex-m7" ? Core::CortexM7 : Core::CortexM4, memory,
+                                   request.value("timing", true), system);
 }
 
 json run(Machine& machine, const json& request) {
@@ -116,7 +162,9 @@ json run(Machine& machine, const json& request) {
       machine.run(measure, occurrence, number_or(request, "max_instructions", kDefaultLimit));
   json answer = {{"exit_code", result.exit_code},
                  {"output", result.output},
-                 {"instructions", result.instructions}};
+                 {"instructions", result.instructions},
+                 {"cycles", result.cycles},
+                 {"memory_cycles", result.memory_cycles}};
   if (result.measured) answer["measured"] = to_json(*result.measured);
   return answer;
 }
@@ -143,7 +191,7 @@ json perform(std::unique_ptr<Machine>& machine, const json& request) {
     return {{"entry", machine->image().entry()}, {"symbols", machine->image().symbol_count()}};
   }
   if (command != "run" && command != "call" && command != "write" && command != "read" &&
-      command != "symbol") {
+      command != "symbol" && command != "straight") {
     throw std::runtime_error("command " + command + " is not known");
   }
   if (!machine) throw std::runtime_error("no firmware is loaded");
@@ -156,6 +204,13 @@ json perform(std::unique_ptr<Machine>& machine, const json& request) {
   if (command == "read") {
     return {
         {"hex", to_hex(machine->read(place(*machine, request), number_or(request, "size", 0)))}};
+  }
+  if (command == "straight") {
+    const uint32_t size = word(member(request, "size"), "size");
+    const uint64_t repeat = number_or(request, "repeat", 1);
+    if (size > 1u << 20 || repeat > 1u << 20) throw std::runtime_error("that is too much code");
+    return {{"cycles", machine->straight_cycles(place(*machine, request), size,
+                                                static_cast<uint32_t>(repeat))}};
   }
   const Symbol& symbol = machine->symbol(text(member(request, "name"), "name"));
   return {{"address", symbol.address}, {"size", symbol.size}};

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "compiler/memory/planner.h"
 #include "compiler/passes/passes.h"
+#include "compiler/plan.h"
 #include "compiler/schedule/schedule.h"
 #include "libmcunet/board/board.h"
 #include "libmcunet/graph/graph.h"
@@ -20,9 +22,9 @@ struct SramAccount {
   int64_t scratch = 0;      // of the arena: alive at the peak
   int64_t statics = 0;      // the context; generated code has no other writable data
   int64_t stack = 0;        // bound on the stack of NAME_invoke
-  int64_t lower_bound = 0;  // of the arena, proved
-  int peak_op =
-      -1;  // index into the graph's operators; -1 when the inputs or outputs alone are the peak
+  int64_t lower_bound = 0;  // of the arena, over all schedules of the kind asked for; proved
+  // The run at the peak; -1 when the inputs or outputs alone are the peak. And its first operator.
+  int peak_run = -1, peak_op = -1;
   int64_t total() const { return arena + statics + stack; }
 };
 
@@ -39,6 +41,10 @@ struct CompileOptions {
   std::string name;  // C prefix of everything; see c_identifier()
   Board board;
   PassOptions passes;
+  ScheduleKind schedule = ScheduleKind::Auto;
+  bool input_rows = false;     // the input comes row by row; NHWC then
+  double allow_recompute = 0;  // per cent of MACs
+  PatchGrid patch = {};        // of ScheduleKind::Patch, as far as it is given
   // What --reserve-* took from the board's figures; messages add it again.
   int64_t reserved_sram = 0, reserved_flash = 0;
 };
@@ -49,12 +55,16 @@ struct CompiledModel {
   CompileOptions options;
   Graph source;     // as read, conversions moved to the edges
   Graph reference;  // with_interface(source): what the compiled code must equal
-  Graph graph;      // prepared: what the schedule was made from
+  Graph graph;      // prepared and planned: what the schedule was made from
   Schedule schedule;
   MemoryPlan plan;
   SramAccount sram;
   FlashAccount flash;
+  int64_t overhead_cycles = 0;  // more than layer by layer, estimated
+  int64_t recomputed_macs = 0;
 
+  // Whether the output of an operator lies over an input that dies with it.
+  bool writes_over_input(size_t op) const;
   // Offset of a tensor of `graph` in the arena.
   int64_t offset(TensorId id) const;
 };
@@ -67,8 +77,9 @@ std::string c_identifier(const std::string& text);
 CompiledModel compile(const Graph& source, const std::string& sha256,
                       const CompileOptions& options);
 
-// Throws Error(DoesNotFit), saying by how much and what would help, when the model exceeds the
-// board's memory. `with_code` is false when the code is yet to be linked: its estimate is left out.
-void require_fit(const CompiledModel& model, bool with_code = true);
+// The same with a plan of the caller's making, from the prepared graph.
+CompiledModel compile_planned(const Graph& source, const std::string& sha256,
+                              const CompileOptions& options,
+                              const std::function<Plan(const Graph&)>& make_plan);
 
 }  // namespace mcunet::compiler

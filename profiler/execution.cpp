@@ -1,7 +1,11 @@
 #include "profiler/execution.h"
 
 #include <algorithm>
+#include <csignal>
+#include <set>
 
+#include "compiler/codegen/context.h"
+#include "compiler/test_input.h"
 #include "libmcunet/support/error.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/process.h"
@@ -31,6 +35,31 @@ std::string joined(const std::vector<Buffers>& inputs, size_t first, size_t last
   return bytes;
 }
 
+// Exit codes with which templates/host_runner.c says that it left its arena: a signal from memory
+// that cannot be touched (128 + SIGSEGV, SIGBUS), or bytes beside it that changed.
+bool left_arena(int exit_code) {
+  return exit_code == 128 + SIGSEGV || exit_code == 128 + SIGBUS || exit_code == 7;
+}
+
+// Adds up calls that follow each other.
+void append(Measurement& sum, const Measurement& call) {
+  sum.instructions += call.instructions;
+  sum.cycles += call.cycles;
+  sum.stack = std::max(sum.stack, call.stack);
+  sum.steps.insert(sum.steps.end(), call.steps.begin(), call.steps.end());
+  for (const FunctionCount& count : call.functions) {
+    const auto known = std::find_if(sum.functions.begin(), sum.functions.end(),
+                                    [&](const FunctionCount& f) { return f.name == count.name; });
+    if (known == sum.functions.end()) {
+      sum.functions.push_back(count);
+    } else {
+      known->instructions += count.instructions;
+      known->calls += count.calls;
+      known->cycles += count.cycles;
+    }
+  }
+}
+
 }  // namespace
 
 struct HostProgram::State {
@@ -39,21 +68,31 @@ struct HostProgram::State {
   std::vector<size_t> output_bytes;
 };
 
-HostProgram::HostProgram(const compiler::CompiledModel& model) : state_(std::make_unique<State>()) {
-  state_->program = compiler::build_host_runner(model, state_->directory.path() / "host").string();
+HostProgram::HostProgram(const compiler::CompiledModel& model,
+                         const std::vector<compiler::SourceFile>& network)
+    : state_(std::make_unique<State>()) {
+  state_->program =
+      compiler::build_host_runner(model, state_->directory.path() / "host", network).string();
   for (const TensorId id : model.graph.outputs)
     state_->output_bytes.push_back(model.graph.tensor(id).byte_size());
 }
 HostProgram::~HostProgram() = default;
 HostProgram::HostProgram(HostProgram&&) noexcept = default;
 
-std::vector<Buffers> HostProgram::run(const std::vector<Buffers>& inputs) const {
+std::vector<Buffers> HostProgram::run(const std::vector<Buffers>& inputs, Guard guard) const {
   std::vector<Buffers> results;
   for (size_t first = 0; first < inputs.size(); first += kBatch) {
     const size_t last = std::min(inputs.size(), first + kBatch);
     ProcessOptions options;
     options.input = joined(inputs, first, last);
-    const ProcessResult process = run_process({state_->program}, options);
+    const ProcessResult process =
+        run_process({state_->program, guard == Guard::End ? "end-guard" : "begin-guard"}, options);
+    if (left_arena(process.exit_code)) {
+      throw Error(ErrorKind::Mismatch,
+                  "the generated C, compiled for the host, left its arena at the " +
+                      std::string(guard == Guard::End ? "end" : "beginning") + " (exit code " +
+                      std::to_string(process.exit_code) + ")");
+    }
     size_t expected = 0;
     for (const size_t bytes : state_->output_bytes) expected += bytes;
     if (!process.ok() || process.output.size() != expected * (last - first)) {
@@ -76,54 +115,120 @@ std::vector<Buffers> HostProgram::run(const std::vector<Buffers>& inputs) const 
 
 struct FirmwareProgram::State {
   explicit State(const compiler::CompiledModel& compiled) : model(compiled) {}
+
   compiler::CompiledModel model;
   TemporaryDirectory directory;
   Emulator emulator;
   Measurement measurement;
   compiler::LinkedSizes sizes;
-  std::string prefix() const { return model.name + "_firmware_"; }
+  uint32_t arena = 0, context = 0;  // addresses
+  uint32_t inferences = 0;
+
+  void boot();
+  void fill_arena();
+  void write(TensorId id, const std::vector<uint8_t>& bytes, int64_t offset = 0) {
+    emulator.write(arena + static_cast<uint32_t>(model.offset(id) + offset), bytes);
+  }
+  Measurement call(const std::string& function);
+  Measurement infer(const Buffers& inputs);
+  Measurement infer_rows(const std::vector<uint8_t>& image);
+  std::vector<int64_t> per_layer(uint64_t MeasuredStep::*what) const;
 };
 
-FirmwareProgram::FirmwareProgram(const compiler::CompiledModel& model)
-    : state_(std::make_unique<State>(model)) {
-  const std::filesystem::path elf =
-      compiler::build_firmware(model, state_->directory.path() / "firmware");
-  std::filesystem::path map = elf;
-  map.replace_extension(".map");
-  state_->sizes = compiler::read_map(map, model);
-  const Board& board = model.options.board;
-  state_->emulator.load(elf.string(),
-                        board.core == "cortex-m4" ? EmulatedCore::CortexM4 : EmulatedCore::CortexM7,
-                        emulated_memory(compiler::roomy_board(model)));
+// Runs the firmware to its end: start-up, self-test, two inferences.
+void FirmwareProgram::State::boot() {
   RunOptions options;
-  options.measure = model.name + "_invoke";
-  options.occurrence = 3;  // the self-test's, then two on its input: the second of those
-  const RunResult result = state_->emulator.run(options);
+  if (!model.schedule.input_rows) {
+    options.measure = model.name + "_invoke";
+    options.occurrence = 3;  // the self-test's, then two on its input: the second of those
+  }
+  const RunResult result = emulator.run(options);
   if (result.exit_code != 0)
     throw Error(ErrorKind::Mismatch, "the firmware on the emulated core ended with exit code " +
                                          std::to_string(result.exit_code) + ": " + result.output);
-  if (!result.measured)
+  if (!options.measure.empty() && !result.measured)
     throw Error(ErrorKind::External, "the firmware never called " + options.measure);
-  state_->measurement = *result.measured;
+  arena = emulator.symbol(model.name + "_firmware_arena").address;
+  context = emulator.symbol(model.name + "_firmware_context").address;
+  measurement = result.measured ? *result.measured : infer(compiler::stream_inputs(model, 1));
+}
+
+// Results must not depend on what the arena held before.
+void FirmwareProgram::State::fill_arena() {
+  uint32_t state = ++inferences * 2654435761U;
+  std::vector<uint8_t> garbage(static_cast<size_t>(model.sram.arena));
+  for (uint8_t& byte : garbage) {
+    state = state * 1664525U + 1013904223U;
+    byte = static_cast<uint8_t>(state >> 24);
+  }
+  emulator.write(arena, garbage);
+}
+
+Measurement FirmwareProgram::State::call(const std::string& function) {
+  const CallResult result = emulator.call(model.name + function, {context});
+  if (result.r0 != 0) {
+    throw Error(ErrorKind::Internal,
+                model.name + function + " returned " + std::to_string(result.r0));
+  }
+  return result.measured;
+}
+
+Measurement FirmwareProgram::State::infer(const Buffers& inputs) {
+  fill_arena();
+  if (model.schedule.input_rows) return infer_rows(inputs.at(0));
+  for (size_t i = 0; i < inputs.size(); ++i) write(model.graph.inputs[i], inputs[i]);
+  return call("_invoke");
+}
+
+// Rows are written where NAME_next_row would say.
+Measurement FirmwareProgram::State::infer_rows(const std::vector<uint8_t>& image) {
+  const TensorId id = model.graph.inputs.at(0);
+  const compiler::Placement& place = model.schedule.placements[static_cast<size_t>(id)];
+  const size_t rows = compiler::input_row_count(model.schedule);
+  const size_t row_bytes = image.size() / rows;
+  const auto pitch = place.pitch != 0 ? place.pitch : static_cast<int64_t>(row_bytes);
+  call("_restart");
+  Measurement sum;
+  for (size_t row = 0; row < rows; ++row) {
+    const auto slot =
+        static_cast<int64_t>(place.ring != 0 ? row % static_cast<size_t>(place.ring) : row);
+    const auto begin = image.begin() + static_cast<std::ptrdiff_t>(row * row_bytes);
+    write(id, {begin, begin + static_cast<std::ptrdiff_t>(row_bytes)}, slot * pitch);
+    append(sum, call("_row_done"));
+  }
+  append(sum, call("_invoke"));
+  std::stable_sort(sum.functions.begin(), sum.functions.end(),
+                   [](const FunctionCount& a, const FunctionCount& b) {
+                     return a.instructions > b.instructions;
+                   });
+  return sum;
+}
+
+FirmwareProgram::FirmwareProgram(const compiler::CompiledModel& model,
+                                 const std::vector<compiler::SourceFile>& network,
+                                 const TimingOptions& timing)
+    : state_(std::make_unique<State>(model)) {
+  const std::filesystem::path elf =
+      compiler::build_firmware(model, state_->directory.path() / "firmware", network);
+  std::filesystem::path map = elf;
+  map.replace_extension(".map");
+  state_->sizes = compiler::read_map(map, model);
+  state_->emulator.load(
+      elf.string(),
+      model.options.board.core == "cortex-m4" ? EmulatedCore::CortexM4 : EmulatedCore::CortexM7,
+      emulated_memory(compiler::roomy_board(model)), timing);
+  state_->boot();
 }
 FirmwareProgram::~FirmwareProgram() = default;
 FirmwareProgram::FirmwareProgram(FirmwareProgram&&) noexcept = default;
 
 Buffers FirmwareProgram::run(const Buffers& inputs) {
+  state_->infer(inputs);
   const compiler::CompiledModel& model = state_->model;
-  const std::string arena = state_->prefix() + "arena";
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    state_->emulator.write(arena, inputs[i],
-                           static_cast<uint32_t>(model.offset(model.graph.inputs[i])));
-  }
-  const EmulatedSymbol context = state_->emulator.symbol(state_->prefix() + "context");
-  const CallResult call = state_->emulator.call(model.name + "_invoke", {context.address});
-  if (call.r0 != 0)
-    throw Error(ErrorKind::Internal, model.name + "_invoke returned " + std::to_string(call.r0));
   Buffers outputs;
   for (const TensorId id : model.graph.outputs) {
-    outputs.push_back(state_->emulator.read(arena, model.graph.tensor(id).byte_size(),
-                                            static_cast<uint32_t>(model.offset(id))));
+    outputs.push_back(state_->emulator.read(state_->arena + static_cast<uint32_t>(model.offset(id)),
+                                            model.graph.tensor(id).byte_size()));
   }
   return outputs;
 }
@@ -131,17 +236,35 @@ Buffers FirmwareProgram::run(const Buffers& inputs) {
 const Measurement& FirmwareProgram::measurement() const { return state_->measurement; }
 const compiler::LinkedSizes& FirmwareProgram::sizes() const { return state_->sizes; }
 
-std::vector<int64_t> FirmwareProgram::instructions_per_layer() const {
-  const compiler::Schedule& schedule = state_->model.schedule;
-  std::vector<int64_t> layers(state_->model.graph.ops.size(), 0);
-  const auto& steps = state_->measurement.steps;
-  if (steps.size() != schedule.calls.size()) {
-    throw Error(ErrorKind::Internal, std::to_string(steps.size()) + " calls were counted, " +
-                                         std::to_string(schedule.calls.size()) + " generated");
+std::vector<int64_t> FirmwareProgram::State::per_layer(uint64_t MeasuredStep::*what) const {
+  const compiler::Schedule& schedule = model.schedule;
+  std::set<std::string> kernels;
+  for (const compiler::KernelCall& call : schedule.calls)
+    kernels.insert(model.name + "_" + call.kernel);
+  std::vector<const MeasuredStep*> steps;  // without what else is called, such as memset
+  for (const MeasuredStep& step : measurement.steps) {
+    if (kernels.count(step.function) != 0) steps.push_back(&step);
   }
-  for (size_t i = 0; i < steps.size(); ++i)
-    layers[schedule.calls[i].op] += static_cast<int64_t>(steps[i].instructions);
+  std::vector<int> executed = compiler::executed_calls(schedule);
+  executed.erase(std::remove(executed.begin(), executed.end(), -1), executed.end());
+  if (steps.size() != executed.size()) {
+    throw Error(ErrorKind::Internal, std::to_string(steps.size()) + " calls were counted, " +
+                                         std::to_string(executed.size()) + " scheduled");
+  }
+  std::vector<int64_t> layers(model.graph.ops.size(), 0);
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const compiler::KernelCall& call = schedule.calls[static_cast<size_t>(executed[i])];
+    layers[call.op] += static_cast<int64_t>(steps[i]->*what);
+  }
   return layers;
+}
+
+std::vector<int64_t> FirmwareProgram::instructions_per_layer() const {
+  return state_->per_layer(&MeasuredStep::instructions);
+}
+
+std::vector<int64_t> FirmwareProgram::cycles_per_layer() const {
+  return state_->per_layer(&MeasuredStep::cycles);
 }
 
 bool FirmwareProgram::exceeds_board() const {

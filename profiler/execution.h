@@ -19,12 +19,18 @@ using Buffers = std::vector<std::vector<uint8_t>>;
 class HostProgram {
  public:
   // Throws Error(External) when it cannot be compiled.
-  explicit HostProgram(const compiler::CompiledModel& model);
+  // `network`: emit_network(model, {}) if the caller has it.
+  explicit HostProgram(const compiler::CompiledModel& model,
+                       const std::vector<compiler::SourceFile>& network = {});
   ~HostProgram();
   HostProgram(HostProgram&&) noexcept;
 
-  // One inference per element. Throws Error(External) when the program fails.
-  std::vector<Buffers> run(const std::vector<Buffers>& inputs) const;
+  // On which side of the arena memory cannot be touched.
+  enum class Guard { End, Begin };
+
+  // One inference per element, each on an arena full of other garbage. Throws Error(Mismatch) when
+  // the program leaves its arena, Error(External) when it fails otherwise.
+  std::vector<Buffers> run(const std::vector<Buffers>& inputs, Guard guard = Guard::End) const;
 
  private:
   struct State;
@@ -36,16 +42,21 @@ class FirmwareProgram {
  public:
   // Builds and starts it, and measures the second inference on the self-test's input. Throws
   // Error(External) when it cannot be built or faults, Error(Mismatch) when the self-test fails.
-  explicit FirmwareProgram(const compiler::CompiledModel& model);
+  explicit FirmwareProgram(const compiler::CompiledModel& model,
+                           const std::vector<compiler::SourceFile>& network = {},
+                           const TimingOptions& timing = {});
   ~FirmwareProgram();
   FirmwareProgram(FirmwareProgram&&) noexcept;
 
+  // One inference, on an arena full of garbage that changes from one to the next.
   Buffers run(const Buffers& inputs);
 
-  const Measurement& measurement() const;      // of NAME_invoke alone
+  // Of NAME_invoke alone; with row input of all calls of NAME_row_done, and NAME_invoke.
+  const Measurement& measurement() const;
   const compiler::LinkedSizes& sizes() const;  // from the map file
-  // Instructions of each operator of model.graph, from the calls that NAME_invoke makes in order.
+  // Instructions of each operator of model.graph, from the calls that are made in order.
   std::vector<int64_t> instructions_per_layer() const;
+  std::vector<int64_t> cycles_per_layer() const;  // likewise, of the core
   // Whether the emulated core was given more memory than the board has.
   bool exceeds_board() const;
 

@@ -44,16 +44,21 @@ Verification verify(const compiler::CompiledModel& model, const VerifyOptions& o
     inputs.push_back(compiler::stream_inputs(model, static_cast<uint32_t>(seed)));
     expected.push_back(interpreter.run(inputs.back()));
   }
+  if (host || firmware) result.network = compiler::emit_network(model, {});
   if (host) {
     result.host.emplace();
-    const std::vector<Buffers> subset(inputs.begin(), inputs.begin() + options.host_inputs);
-    const std::vector<Buffers> found = HostProgram(model).run(subset);
+    const HostProgram program(model, result.network);
+    const auto half = inputs.begin() + (options.host_inputs + 1) / 2;
+    const auto end = inputs.begin() + options.host_inputs;
+    std::vector<Buffers> found = program.run({inputs.begin(), half}, HostProgram::Guard::End);
+    for (Buffers& outputs : program.run({half, end}, HostProgram::Guard::Begin))
+      found.push_back(std::move(outputs));
     for (size_t i = 0; i < found.size(); ++i)
       compare(expected[i], found[i], static_cast<int>(i) + 1, *result.host);
   }
   if (firmware) {
     result.firmware.emplace();
-    FirmwareProgram program(model);
+    FirmwareProgram program(model, result.network);
     for (int i = 0; i < options.firmware_inputs; ++i) {
       compare(expected[static_cast<size_t>(i)], program.run(inputs[static_cast<size_t>(i)]), i + 1,
               *result.firmware);

@@ -21,7 +21,8 @@ struct Verification {
   std::optional<Measurement> measurement;
   std::optional<compiler::LinkedSizes> sizes;
   bool exceeds_board = false;
-  std::vector<std::string> notes;  // what was left out and why
+  std::vector<std::string> notes;             // what was left out and why
+  std::vector<compiler::SourceFile> network;  // what was verified: emit_network(model, {})
   bool ok() const {
     return (!host || host->mismatches == 0) && (!firmware || firmware->mismatches == 0);
   }
@@ -32,8 +33,10 @@ struct VerifyOptions {
   bool host = true, firmware = true;
 };
 
-// Where the host compiler, the cross compiler or mcunet-emu is missing that part is left out with a
-// note.
+// Every inference begins with an arena full of garbage. On the host memory that cannot be touched
+// lies behind the arena for the first half of the inputs, before it for the rest. Where the host
+// compiler, the cross compiler or mcunet-emu is missing that part is left out with a note. Throws
+// Error(Mismatch) when a program leaves its arena or fails its self-test.
 Verification verify(const compiler::CompiledModel& model, const VerifyOptions& options = {});
 
 }  // namespace mcunet

@@ -1,9 +1,13 @@
 #include "apps/mcunet/command.h"
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <iostream>
 
 #include "libmcunet/board/size.h"
+#include "libmcunet/netspec/build.h"
+#include "libmcunet/netspec/read.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/sha256.h"
 #include "libmcunet/support/table.h"
@@ -13,13 +17,37 @@ namespace mcunet::app {
 
 using nlohmann::ordered_json;
 
+namespace {
+
+bool is_description(const std::string& path) {
+  std::string extension = std::filesystem::path(path).extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return extension == ".json";
+}
+
+// The network that a description stands for, with random weights: memory and speed are those of a
+// trained one.
+Graph synthetic_network(const std::vector<uint8_t>& bytes, const Model& model) {
+  const std::string text(bytes.begin(), bytes.end());
+  netspec::BuildOptions options;
+  options.name = model.path;  // for messages
+  options.weights = netspec::Weights::Random{0};
+  Graph graph = netspec::build_graph(netspec::read_description(text, model.path), options);
+  graph.name = model.stem;
+  return graph;
+}
+
+}  // namespace
+
 Model load_model(const std::string& path) {
   const std::vector<uint8_t> bytes = read_file(path);
   Model model;
   model.path = path;
   model.stem = std::filesystem::path(path).stem().string();
   model.sha256 = sha256_hex(bytes);
-  model.graph = read_tflite(bytes, model.stem);
+  model.graph =
+      is_description(path) ? synthetic_network(bytes, model) : read_tflite(bytes, model.stem);
   return model;
 }
 
@@ -95,6 +123,93 @@ compiler::PassOptions InterfaceOptions::passes() const {
                                 : compiler::EdgeType::Int8;
   passes.nhwc_input = input_layout == "nhwc";
   return passes;
+}
+
+namespace {
+
+constexpr const char* kPatch = "patch";
+constexpr const char* kPatchGrid = "patch=";
+
+bool is_patch(const std::string& schedule) {
+  return schedule == kPatch || schedule.rfind(kPatchGrid, 0) == 0;
+}
+
+}  // namespace
+
+void ScheduleOptions::add_to(CLI::App& command) {
+  const char* group = "Memory against time";
+  command
+      .add_option(
+          "--schedule", schedule,
+          "auto: the fastest that fits the board's SRAM; layer: one operator after the "
+          "other; stream: rows of several operators in turn, the least SRAM; patch: the "
+          "first operators patch by patch, as MCUNetV2 does, with the grid of least SRAM, or "
+          "patch=ROWSxCOLUMNS@OPERATORS")
+      ->check(CLI::Validator(
+          [](const std::string& text) -> std::string {
+            if (is_patch(text)) return "";
+            return CLI::IsMember({"auto", "layer", "stream", "patch", "patch=RxC@K"})(text);
+          },
+          "auto|layer|stream|patch[=RxC@K]"))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--input", input,
+                  "whole: the image lies in the arena; rows: it is given row by row, as a camera "
+                  "does, and never is in memory as a whole")
+      ->check(CLI::IsMember({"whole", "rows"}))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--allow-recompute", recompute,
+                  "per cent of the multiply-accumulates that may be done twice to save SRAM "
+                  "(squeeze-and-excite blocks)")
+      ->capture_default_str()
+      ->group(group);
+}
+
+namespace {
+
+double parse_percent(const std::string& text, const char* option) {
+  const std::string number =
+      !text.empty() && text.back() == '%' ? text.substr(0, text.size() - 1) : text;
+  size_t used = 0;
+  double value = -1;
+  try {
+    value = std::stod(number, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  if (number.empty() || used != number.size() || !(value >= 0 && value <= 1000)) {
+    throw Error(ErrorKind::Usage,
+                std::string(option) + ": '" + text + "' is not a percentage, such as 12%");
+  }
+  return value;
+}
+
+}  // namespace
+
+void ScheduleOptions::apply(const Graph& graph, compiler::CompileOptions& options) const {
+  using compiler::ScheduleKind;
+  options.schedule = schedule == "layer"    ? ScheduleKind::Layer
+                     : schedule == "stream" ? ScheduleKind::Stream
+                     : is_patch(schedule)   ? ScheduleKind::Patch
+                                            : ScheduleKind::Auto;
+  if (is_patch(schedule) && schedule != kPatch)
+    options.patch = compiler::parse_patch_grid(schedule.substr(std::string(kPatchGrid).size()));
+  options.allow_recompute = parse_percent(recompute, "--allow-recompute");
+  options.input_rows = input == "rows";
+  if (!options.input_rows) return;
+  if (options.schedule == ScheduleKind::Layer) {
+    throw Error(ErrorKind::Usage,
+                "--input rows needs --schedule stream or auto: layer by layer the image is whole");
+  }
+  if (options.schedule == ScheduleKind::Patch) {
+    throw Error(ErrorKind::Usage,
+                "--input rows needs --schedule stream or auto: patches are cut from a whole image");
+  }
+  // Rows of a camera hold pixels.
+  if (compiler::has_planar_input(compiler::drop_dead_ops(graph))) options.passes.nhwc_input = true;
 }
 
 void Gates::add_to(CLI::App& command, bool with_latency) {

@@ -56,6 +56,16 @@ struct InterfaceOptions {
   compiler::PassOptions passes() const;
 };
 
+// ---- memory against time
+// -------------------------------------------------------------------------------------------
+
+struct ScheduleOptions {
+  std::string schedule = "auto", input = "whole", recompute = "0";
+  void add_to(CLI::App& command);
+  // Sets what compile() takes. `graph` tells whether rows of its input mean pixels or planes.
+  void apply(const Graph& graph, compiler::CompileOptions& options) const;
+};
+
 // ---- gates: --max-sram and the like
 // -----------------------------------------------------------------------------------
 

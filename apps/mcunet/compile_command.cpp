@@ -4,6 +4,7 @@
 
 #include "apps/mcunet/command.h"
 #include "compiler/codegen/sources.h"
+#include "compiler/fit.h"
 #include "libmcunet/graph/operators.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/log.h"
@@ -16,10 +17,11 @@ namespace {
 using nlohmann::ordered_json;
 
 struct CompileCommand {
-  std::string model, output, name, shared_kernels, schedule = "auto";
+  std::string model, output, name, shared_kernels;
   bool firmware = false, no_verify = false, verify = false, dry_run = false, json = false;
   TargetOptions target;
   InterfaceOptions interface;
+  ScheduleOptions schedule;
   Gates gates;
 
   void run() const;
@@ -72,8 +74,9 @@ void CompileCommand::run() const {
   gates.parse();
   refuse_foreign_files(output);
   const Model source = load_model(model);
-  const compiler::CompileOptions options =
+  compiler::CompileOptions options =
       target.compile_options(name.empty() ? source.stem : name, interface.passes());
+  schedule.apply(source.graph, options);
   compiler::CompiledModel compiled = compiler::compile(source.graph, source.sha256, options);
   const bool links = !no_verify && compiler::cross_compiler_available() && !options.board.is_host();
   compiler::require_fit(compiled, !links);
@@ -88,8 +91,11 @@ void CompileCommand::run() const {
   gates.check(compiled.sram.total(), compiled.flash.total(), 0);
 
   OutputDirectory directory(output);
+  // Verification has written the network already, with kernels of its own.
+  const std::vector<compiler::SourceFile> network =
+      shared_kernels.empty() ? verification.network : std::vector<compiler::SourceFile>{};
   for (const compiler::SourceFile& file :
-       compiler::emit_sources(compiled, {firmware, shared_kernels}))
+       compiler::emit_sources(compiled, {firmware, shared_kernels}, network))
     directory.add(file.path, file.text);
   if (!dry_run) directory.commit();
 
@@ -133,13 +139,13 @@ void add_compile(CLI::App& app) {
   sub->footer(examples({"mcunet compile model.tflite -o out",
                         "mcunet compile model.tflite --target stm32f746 --firmware -o out && "
                         "make -C out firmware",
-                        "mcunet compile model.tflite --sram 128k --dry-run --json -o out"}));
-  sub->add_option("model", command->model, ".tflite file")->required();
+                        "mcunet compile model.tflite --schedule stream --input rows -o out"}));
+  sub->add_option("model", command->model,
+                  ".tflite file, or the .json of an MCUNet network (random weights)")
+      ->required();
   sub->add_option("-o,--output", command->output, "directory for the generated files")->required();
   sub->add_option("--name", command->name, "prefix of all symbols (default: the file's stem)");
-  sub->add_option("--schedule", command->schedule, "order of execution")
-      ->check(CLI::IsMember({"auto", "layer"}))
-      ->capture_default_str();
+  command->schedule.add_to(*sub);
   command->interface.add_to(*sub);
   sub->add_option("--kernels", command->shared_kernels,
                   "shared=PREFIX: kernels with this prefix, which several models can share")

@@ -137,7 +137,9 @@ void add_inspect(CLI::App& app) {
       "inspect", "Graph, tensors and quantization of a model, and whether it runs and compiles");
   sub->footer(examples({"mcunet inspect model.tflite", "mcunet inspect model.tflite --tensors",
                         "mcunet inspect model.tflite --json"}));
-  sub->add_option("model", command->model, ".tflite file")->required();
+  sub->add_option("model", command->model,
+                  ".tflite file, or the .json of an MCUNet network (random weights)")
+      ->required();
   sub->add_flag("--tensors", command->tensors, "list all tensors too");
   sub->add_flag("--json", command->json, "one JSON document on standard output");
   sub->callback([command] { command->run(); });

@@ -3,10 +3,13 @@
 
 #include "apps/mcunet/command.h"
 #include "compiler/cost/cycles.h"
+#include "compiler/fit.h"
 #include "libmcunet/graph/operators.h"
+#include "libmcunet/support/files.h"
 #include "libmcunet/support/log.h"
 #include "libmcunet/support/table.h"
 #include "profiler/execution.h"
+#include "profiler/memory_map.h"
 
 namespace mcunet::app {
 namespace {
@@ -19,10 +22,11 @@ using nlohmann::ordered_json;
 constexpr double kLow = 0.9, kHigh = 1.4;
 
 struct ProfileCommand {
-  std::string model, schedule = "auto";
+  std::string model, map;
   bool emulate = false, json = false, csv = false, md = false;
   TargetOptions target;
   InterfaceOptions interface;
+  ScheduleOptions schedule;
   Gates gates;
   void run() const;
 };
@@ -36,20 +40,19 @@ struct Profile {
   compiler::CompiledModel model;
   compiler::FlashAccount flash;
   std::vector<Layer> layers;
+  std::vector<compiler::Alternative> schedules;
   std::optional<Measurement> measurement;
   int64_t cycles = 0;
   double ms = 0;
   bool fits_sram = true, fits_flash = true;
 };
 
-// Bytes alive while operator i runs.
+// Bytes that the arena needs while operator i runs, with what outputs share with inputs counted
+// once.
 int64_t live_bytes(const compiler::CompiledModel& model, size_t i) {
-  const int time = static_cast<int>(i) + 1;
-  int64_t total = 0;
-  for (const compiler::Buffer& buffer : model.schedule.buffers) {
-    if (buffer.first <= time && buffer.last >= time) total += buffer.bytes;
-  }
-  return total;
+  const compiler::Run& run = model.schedule.run_of(i);
+  const auto time = static_cast<size_t>(&run - model.schedule.runs.data()) + 1;
+  return model.plan.bounds.at(time);
 }
 
 // Constants that operator i brings; one that several share counts where it occurs first.
@@ -76,9 +79,10 @@ std::vector<int64_t> flash_per_layer(const compiler::CompiledModel& model) {
 Profile profile(const Model& source, const ProfileCommand& command) {
   Profile result;
   const Board board = command.target.board();
-  result.model =
-      compiler::compile(source.graph, source.sha256,
-                        command.target.compile_options(source.stem, command.interface.passes()));
+  compiler::CompileOptions options =
+      command.target.compile_options(source.stem, command.interface.passes());
+  command.schedule.apply(source.graph, options);
+  result.model = compiler::compile(source.graph, source.sha256, options);
   result.flash = result.model.flash;
   std::vector<int64_t> instructions;
   if (command.emulate) {
@@ -95,8 +99,9 @@ Profile profile(const Model& source, const ProfileCommand& command) {
     const int64_t cycles = compiler::estimated_cycles(result.model.graph, op, board.core);
     result.layers.push_back({i, macs(result.model.graph, op), live_bytes(result.model, i), flash[i],
                              cycles, instructions.empty() ? 0 : instructions[i]});
-    result.cycles += cycles;
   }
+  result.cycles = compiler::estimated_cycles(result.model);
+  result.schedules = compiler::alternatives(result.model);
   result.ms = board.is_host()
                   ? 0
                   : static_cast<double>(result.cycles) * 1e3 / static_cast<double>(board.clock_hz);
@@ -159,9 +164,15 @@ ordered_json profile_json(const Model& source, const Profile& profile, const Boa
       {"macs", total_macs(graph)}, {"params", total_parameters(graph)}, {"inputs", inputs}};
   out["target"] = target_json(board);
   out["schedule"] = profile.model.schedule.kind;
-  out["schedules"] = {{{"name", profile.model.schedule.kind},
-                       {"sram", profile.model.sram.total()},
-                       {"cycles", profile.cycles}}};
+  out["schedules"] = ordered_json::array();
+  for (const compiler::Alternative& other : profile.schedules) {
+    out["schedules"].push_back({{"name", other.name},
+                                {"sram", other.sram.total()},
+                                {"arena", other.sram.arena},
+                                {"lower_bound", other.sram.lower_bound},
+                                {"cycles", other.cycles},
+                                {"recomputed_macs", other.recomputed_macs}});
+  }
   out["sram"] = sram_json(profile.model);
   out["flash"] = flash_json(profile.flash);
   out["latency"] = {
@@ -202,6 +213,28 @@ ordered_json profile_json(const Model& source, const Profile& profile, const Boa
   return out;
 }
 
+// The schedules side by side; `auto` is one of them, or a mixture of layer and stream.
+Table schedule_table(const Profile& profile, const Board& board) {
+  Table table({{"schedule"},
+               {"SRAM", Align::Right},
+               {"arena", Align::Right},
+               {"lower bound", Align::Right},
+               {"cycles (est.)", Align::Right},
+               {"recomputed MACs", Align::Right},
+               {""}});
+  const auto add = [&](const std::string& name, const compiler::SramAccount& sram, int64_t cycles,
+                       int64_t recomputed) {
+    const bool fits = board.is_host() || sram.total() <= board.sram_bytes;
+    table.add_row({name, group_digits(sram.total()), group_digits(sram.arena),
+                   group_digits(sram.lower_bound), group_digits(cycles),
+                   recomputed > 0 ? group_digits(recomputed) : "", fits ? "" : "does not fit"});
+  };
+  for (const compiler::Alternative& other : profile.schedules)
+    add(other.name, other.sram, other.cycles, other.recomputed_macs);
+  add("chosen", profile.model.sram, profile.cycles, profile.model.recomputed_macs);
+  return table;
+}
+
 std::string verdict(bool fits, const char* what, int64_t needed, int64_t available) {
   const std::string text =
       std::string(what) + " " + group_digits(needed) + " of " + group_digits(available) + " B";
@@ -215,7 +248,8 @@ void print_report(const Model& source, const Profile& profile, const Board& boar
             << group_digits(total_parameters(profile.model.graph)) << " parameters; schedule "
             << profile.model.schedule.kind << "\n\n"
             << layer_table(profile, true).to_string() << "\n"
-            << memory_table(profile.model, profile.flash) << "\n";
+            << memory_table(profile.model, profile.flash) << "\n"
+            << schedule_table(profile, board).to_string() << "\n";
   if (profile.measurement) {
     const auto total = static_cast<int64_t>(profile.measurement->instructions);
     Table functions({{"function"},
@@ -259,8 +293,11 @@ void ProfileCommand::run() const {
   const Model source = load_model(model);
   const Board board = target.board();
   const Profile result = profile(source, *this);
+  if (!map.empty()) write_file_atomically(map, memory_map_svg(result.model));
   if (json) {
-    print_json(profile_json(source, result, board, gates.latency_fits(result.ms)));
+    ordered_json out = profile_json(source, result, board, gates.latency_fits(result.ms));
+    if (!map.empty()) out["map"] = map;
+    print_json(out);
   } else if (csv) {
     std::cout << layer_table(result, false).to_csv();
   } else if (md) {
@@ -279,15 +316,17 @@ void add_profile(CLI::App& app) {
       "profile",
       "SRAM, flash, stack and latency of a model on a board, per layer; no board needed");
   sub->footer(examples({"mcunet profile model.tflite",
-                        "mcunet profile model.tflite --target stm32f412 --emulate",
+                        "mcunet profile model.tflite --schedule stream --map map.svg",
                         "mcunet profile model.tflite --json --max-sram 256k"}));
-  sub->add_option("model", command->model, ".tflite file")->required();
-  sub->add_option("--schedule", command->schedule, "order of execution")
-      ->check(CLI::IsMember({"auto", "layer"}))
-      ->capture_default_str();
+  sub->add_option("model", command->model,
+                  ".tflite file, or the .json of an MCUNet network (random weights)")
+      ->required();
+  command->schedule.add_to(*sub);
   sub->add_flag(
       "--emulate", command->emulate,
       "build the firmware, run it on the emulated core, count instructions per layer and function");
+  sub->add_option("--map", command->map, "write the arena over time as a picture (SVG)")
+      ->type_name("FILE");
   sub->add_flag("--json", command->json, "one JSON document on standard output");
   sub->add_flag("--csv", command->csv, "the layer table as CSV");
   sub->add_flag("--md", command->md, "the layer table as Markdown");

@@ -169,7 +169,9 @@ void add_run(CLI::App& app) {
   sub->footer(examples({"mcunet run model.tflite photo.jpg --labels labels.txt",
                         "mcunet run model.tflite --input in.bin --output out.bin",
                         "mcunet run model.tflite --input in.bin --output out.bin --on firmware"}));
-  sub->add_option("model", command->model, ".tflite file")->required();
+  sub->add_option("model", command->model,
+                  ".tflite file, or the .json of an MCUNet network (random weights)")
+      ->required();
   sub->add_option("image", command->image, "JPEG, PNG, PPM or PGM: prints the five best classes");
   sub->add_option("--input", command->input, "raw input tensors");
   sub->add_option("--output", command->output, "file for the raw output tensors");

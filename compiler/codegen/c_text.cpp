@@ -30,6 +30,22 @@ std::string number(int64_t value) {
   return value == INT32_MIN ? "(-2147483647 - 1)" : std::to_string(value);
 }
 
+// "{\n  1, 2, …\n}"
+template <typename Value>
+std::string list(size_t count, Value value) {
+  std::string out = "{\n";
+  std::string line = " ";
+  for (size_t i = 0; i < count; ++i) {
+    const std::string text = " " + number(value(i)) + (i + 1 < count ? "," : "");
+    if (line.size() + text.size() > kLineWidth) {
+      out += line + "\n";
+      line = " ";
+    }
+    line += text;
+  }
+  return out + line + "\n}";
+}
+
 const std::string& constant_name(const Schedule& schedule, ConstantRef ref) {
   return schedule.constants.at(static_cast<size_t>(ref.id)).name;
 }
@@ -43,6 +59,18 @@ std::string field_value(const std::string& prefix, const Schedule& schedule, con
   for (const int32_t value : std::get<std::vector<int32_t>>(field.value))
     list += (list.empty() ? "" : ", ") + number(value);
   return "{" + list + "}";
+}
+
+// "arena + 4224 + y % 3 * 1408"
+std::string arena_address(const ArenaArgument& arena, const std::vector<int64_t>& offsets,
+                          const RowPlace& place) {
+  const int64_t offset = offsets.at(static_cast<size_t>(arena.ref.buffer)) + arena.ref.offset;
+  std::string text = "arena + " + std::to_string(offset);
+  if (!place.row.empty() && arena.pitch != 0 && arena.ring != 1) {
+    text += " + " + place.row + (arena.ring == 0 ? "" : " % " + std::to_string(arena.ring)) +
+            " * " + std::to_string(arena.pitch);
+  }
+  return arena.cast ? std::string("(") + arena.cast + " *)(void *)(" + text + ")" : text;
 }
 
 }  // namespace
@@ -81,19 +109,12 @@ std::string declaration(const std::string& prefix, const Constant& constant) {
          std::to_string(constant.elements()) + "]";
 }
 
+std::string number_list(const std::vector<int64_t>& values) {
+  return list(values.size(), [&](size_t i) { return values[i]; });
+}
+
 std::string initializer(const Constant& constant) {
-  std::string out = "{\n";
-  std::string line = " ";
-  for (size_t i = 0; i < constant.elements(); ++i) {
-    const std::string value =
-        " " + number(element(constant, i)) + (i + 1 < constant.elements() ? "," : "");
-    if (line.size() + value.size() > kLineWidth) {
-      out += line + "\n";
-      line = " ";
-    }
-    line += value;
-  }
-  return out + line + "\n}";
+  return list(constant.elements(), [&](size_t i) { return element(constant, i); });
 }
 
 std::string params_definition(const std::string& prefix, const std::string& kernels,
@@ -119,27 +140,29 @@ std::string params_definition(const std::string& prefix, const std::string& kern
 
 std::string call_statement(const std::string& prefix, const std::string& kernels,
                            const Schedule& schedule, size_t call,
-                           const std::vector<int64_t>& offsets) {
+                           const std::vector<int64_t>& offsets, const RowPlace& place) {
   const KernelCall& step = schedule.calls[call];
   std::string arguments;
   for (const Argument& argument : step.arguments) {
     std::string text;
     if (const auto* arena = std::get_if<ArenaArgument>(&argument)) {
-      const int64_t offset = offsets.at(static_cast<size_t>(arena->ref.buffer)) + arena->ref.offset;
-      text = "arena + " + std::to_string(offset);
-      if (arena->cast) text = std::string("(") + arena->cast + " *)(void *)(" + text + ")";
+      text = arena_address(*arena, offsets, place);
     } else if (const auto* ref = std::get_if<ConstantRef>(&argument)) {
       text = prefix + "_" + constant_name(schedule, *ref);
       if (ref->offset != 0) text += " + " + std::to_string(ref->offset);
     } else if (const auto* value = std::get_if<int64_t>(&argument)) {
       // Scratch that a kernel does not need is a null pointer.
-      text = step.kernel == "depthwise" ? "NULL" : number(*value);
+      const bool scratch = step.kernel == "depthwise" && &argument == &step.arguments[2];
+      text = scratch ? "NULL" : number(*value);
+    } else if (const auto* row = std::get_if<RowArgument>(&argument)) {
+      text = *row == RowArgument::Row ? (place.row.empty() ? "0" : place.row)
+                                      : number(place.row.empty() ? step.rows : 1);
     } else {
       text = "&" + prefix + "_call" + std::to_string(call);
     }
     arguments += (arguments.empty() ? "" : ", ") + text;
   }
-  return "  " + kernels + "_" + step.kernel + "(" + arguments + ");\n";
+  return kernels + "_" + step.kernel + "(" + arguments + ");\n";
 }
 
 }  // namespace mcunet::compiler

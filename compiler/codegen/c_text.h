@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "compiler/schedule/schedule.h"
 
@@ -20,9 +21,18 @@ std::string initializer(const Constant& constant);
 // `kernels` is the prefix of the kernels' types.
 std::string params_definition(const std::string& prefix, const std::string& kernels,
                               const Schedule& schedule, size_t call);
-// "  net_conv(arena + 0, …, &net_call3);\n"; `offsets` are the buffers' places in the arena.
+// "{\n  1, 2, …\n}", in lines of a readable length.
+std::string number_list(const std::vector<int64_t>& values);
+
+// Which rows a call computes: all of them, or the one in a C variable.
+struct RowPlace {
+  std::string row;  // empty: all
+};
+
+// "net_conv(arena + 4224 + y % 3 * 1408, …, &net_call3, y, 1);\n"; `offsets` are the buffers'
+// places in the arena.
 std::string call_statement(const std::string& prefix, const std::string& kernels,
                            const Schedule& schedule, size_t call,
-                           const std::vector<int64_t>& offsets);
+                           const std::vector<int64_t>& offsets, const RowPlace& place);
 
 }  // namespace mcunet::compiler

@@ -1,4 +1,5 @@
 #include "compiler/codegen/c_text.h"
+#include "compiler/codegen/context.h"
 #include "compiler/codegen/sources.h"
 #include "compiler/codegen/values.h"
 
@@ -45,6 +46,25 @@ std::string quantization_cases(const std::string& prefix, const Graph& graph,
   return out;
 }
 
+std::string row_macros(const CompiledModel& model) {
+  const size_t rows = input_row_count(model.schedule);
+  const size_t bytes = model.graph.tensor(model.graph.inputs.at(0)).byte_size();
+  return define(upper(model.name) + "_INPUT_ROWS", std::to_string(rows) + "u") +
+         define(upper(model.name) + "_INPUT_ROW_BYTES", std::to_string(bytes / rows) + "u") + "\n";
+}
+
+// Members of NAME_context beside the arena; context_bytes() counts them.
+std::string row_members(const Schedule& schedule) {
+  const Run& run = input_run(schedule);
+  const std::string type = std::string("  ") + counter_type(run).name + " ";
+  std::string out = type + "input_rows; /* of the image, that are there */\n";
+  out += type + "step;       /* of the first run: the one that waits for the next row */\n";
+  if (emitted_order(schedule, run).repeats())
+    out += type + "repeats;    /* how often the steps of the middle are still to be repeated */\n";
+  return out + type + "made[" + std::to_string(run.end_op - run.first_op) +
+         "]; /* rows of each operator of that run */\n";
+}
+
 }  // namespace
 
 Values common_values(const CompiledModel& model) {
@@ -54,6 +74,7 @@ Values common_values(const CompiledModel& model) {
              : passes.io == EdgeType::UInt8 ? ", io uint8"
                                             : ", io float32";
   if (passes.nhwc_input) options += ", input layout nhwc";
+  if (model.schedule.input_rows) options += ", input rows";
   std::string title = model.source.name;
   for (char& c : title) {
     const auto byte = static_cast<unsigned char>(c);
@@ -81,6 +102,16 @@ SourceFile emit_header(const CompiledModel& model) {
         tensor_macros(name + "_OUTPUT_" + std::to_string(i), graph.tensor(graph.outputs[i]));
 
   Values values = common_values(model);
+  values["context"] = "";
+  values["invoking"] = model.name + "_invoke needs";
+  values["place"] = model.name + "_input(context, i)";
+  if (model.schedule.input_rows) {
+    interface += row_macros(model);
+    values["context"] = row_members(model.schedule);
+    values["invoking"] = model.name + "_push_rows and " + model.name + "_invoke need";
+    values["place"] = model.name + "_next_row(context)";
+  }
+  values["context_size"] = std::to_string(context_bytes(model.schedule));
   values["arena_size"] = std::to_string(model.sram.arena);
   values["arena_align"] = std::to_string(kArenaStartAlignment);
   values["stack_size"] = std::to_string(model.sram.stack);
@@ -89,8 +120,8 @@ SourceFile emit_header(const CompiledModel& model) {
   values["interface"] = interface;
   values["input_quantization"] = quantization_cases(name + "_INPUT", graph, graph.inputs);
   values["output_quantization"] = quantization_cases(name + "_OUTPUT", graph, graph.outputs);
-  return {model.name + ".h",
-          fill_template(embedded_text(embedded::templates(), "model.h"), values)};
+  values["input"] = filled(model.schedule.input_rows ? "input_rows.h" : "input_whole.h", values);
+  return {model.name + ".h", filled("model.h", values)};
 }
 
 }  // namespace mcunet::compiler

@@ -1,9 +1,10 @@
 #include <functional>
 
 #include "compiler/codegen/c_text.h"
+#include "compiler/codegen/context.h"
+#include "compiler/codegen/emit_runs.h"
 #include "compiler/codegen/sources.h"
 #include "compiler/codegen/values.h"
-#include "libmcunet/graph/operators.h"
 
 namespace mcunet::compiler {
 namespace {
@@ -26,24 +27,26 @@ std::string sum_of_sizes(const CompiledModel& model, ConstantRole role) {
   return out.empty() ? "0u" : out;
 }
 
-std::string invoke_body(const CompiledModel& model, const std::string& kernels) {
-  const Schedule& schedule = model.schedule;
-  if (schedule.calls.empty()) return "";
-  std::string out = "  int8_t *const arena = context->arena;\n";
-  for (size_t i = 0; i < schedule.calls.size(); ++i) {
-    const size_t op = schedule.calls[i].op;
-    if (i == 0 || schedule.calls[i - 1].op != op) {
-      const Op& source = model.graph.ops[op];
-      const std::string place =
-          source.source_index >= 0 ? describe(source) : operator_info(source.kind).name;
-      out += "  /* " + place + " " + to_string(model.graph.input(source, 0).shape) + " to " +
-             to_string(model.graph.output(source).shape) + " */\n";
-    }
-    out += call_statement(model.name, kernels, schedule, i, model.plan.offsets);
-    if (i + 1 == schedule.calls.size() || schedule.calls[i + 1].op != op)
-      out += "  " + upper(model.name) + "_LAYER_DONE(" + std::to_string(op) + ");\n";
-  }
-  return out;
+// "context->arena + 4224 + context->input_rows % 3u * 528u" without the first term.
+std::string row_address(const CompiledModel& model) {
+  const TensorId id = model.graph.inputs.at(0);
+  const Placement& place = model.schedule.placements[static_cast<size_t>(id)];
+  const int64_t dense =
+      static_cast<int64_t>(model.graph.tensor(id).byte_size() / input_row_count(model.schedule));
+  std::string text = std::to_string(model.offset(id));
+  if (place.ring == 1) return text;
+  text += " + (size_t)context->input_rows";
+  if (place.ring != 0) text += " % " + std::to_string(place.ring) + "u";
+  return text + " * " + std::to_string(place.pitch != 0 ? place.pitch : dense) + "u";
+}
+
+std::string restart_statements(const Schedule& schedule) {
+  const Run& run = input_run(schedule);
+  const StepOrder order = emitted_order(schedule, run);
+  std::string out = "  context->input_rows = 0;\n  context->step = 0;\n";
+  if (order.repeats()) out += "  context->repeats = " + std::to_string(order.times - 1) + ";\n";
+  return out + "  for (size_t i = 0; i < " + std::to_string(run.end_op - run.first_op) +
+         "u; i++) context->made[i] = 0;\n";
 }
 
 }  // namespace
@@ -60,15 +63,27 @@ SourceFile emit_model(const CompiledModel& model, const std::string& kernels) {
   Values values = common_values(model);
   values["kernels"] = kernels;
   values["params"] = params;
+  values["tables"] = run_tables(model);
   values["weights_sum"] = sum_of_sizes(model, ConstantRole::Weights);
   values["tables_sum"] = sum_of_sizes(model, ConstantRole::Table);
   values["input_cases"] = cases(graph.inputs, address);
   values["input_size_cases"] = cases(graph.inputs, size);
   values["output_cases"] = cases(graph.outputs, address);
   values["output_size_cases"] = cases(graph.outputs, size);
-  values["invoke"] = invoke_body(model, kernels);
-  return {model.name + ".c",
-          fill_template(embedded_text(embedded::templates(), "model.c"), values)};
+  values["invoke"] = invoke_statements(model, kernels);
+  values["includes"] = values["init"] = values["check"] = "";
+  if (model.schedule.input_rows) {
+    const std::string restart = "  (void)" + model.name + "_restart(context);\n";
+    values["includes"] = "#include <string.h>\n\n";
+    values["init"] = restart;
+    values["check"] = "  if (context->input_rows != " + upper(model.name) + "_INPUT_ROWS) return " +
+                      upper(model.name) + "_ERROR_ROWS;\n" + restart;
+    values["restart"] = restart_statements(model.schedule);
+    values["row_address"] = row_address(model);
+    values["row"] = row_statements(model, kernels);
+  }
+  values["input"] = filled(model.schedule.input_rows ? "input_rows.c" : "input_whole.c", values);
+  return {model.name + ".c", filled("model.c", values)};
 }
 
 std::vector<SourceFile> emit_weights(const CompiledModel& model) {

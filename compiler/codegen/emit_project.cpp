@@ -20,6 +20,72 @@ std::string hex(uint32_t value) {
   return text;
 }
 
+void append(std::vector<SourceFile>& files, std::vector<SourceFile> more) {
+  for (SourceFile& file : more) files.push_back(std::move(file));
+}
+
+using nlohmann::ordered_json;
+
+const char* kind_name(RunKind kind) {
+  switch (kind) {
+    case RunKind::Whole:
+      return "whole";
+    case RunKind::Rows:
+      return "rows";
+    case RunKind::Patches:
+      return "patches";
+  }
+  return "?";
+}
+
+// Tensors of which only some rows are there at a time.
+ordered_json rings_json(const CompiledModel& model, const std::vector<TensorId>& tensors) {
+  ordered_json rings = ordered_json::array();
+  for (const TensorId id : tensors) {
+    const Placement& place = model.schedule.placements[static_cast<size_t>(id)];
+    if (place.buffer < 0 || place.ring == 0) continue;
+    rings.push_back({{"tensor", model.graph.tensor(id).name},
+                     {"rows", place.ring},
+                     {"pitch", place.pitch},
+                     {"offset", model.offset(id)}});
+  }
+  return rings;
+}
+
+ordered_json runs_json(const CompiledModel& model) {
+  ordered_json runs = ordered_json::array();
+  for (const Run& run : model.schedule.runs) {
+    ordered_json entry = {{"kind", kind_name(run.kind)},
+                          {"first_layer", run.first_op},
+                          {"layers", run.end_op - run.first_op}};
+    std::vector<TensorId> touched;
+    if (runs.empty()) touched = model.graph.inputs;
+    for (size_t op = run.first_op; op < run.end_op; ++op) {
+      const std::vector<TensorId>& outputs = model.graph.ops[op].outputs;
+      touched.insert(touched.end(), outputs.begin(), outputs.end());
+    }
+    if (run.kind == RunKind::Rows) {
+      entry["direction"] = run.bottom_up ? "up" : "down";
+      entry["steps"] = run.order.size();
+    }
+    if (run.kind == RunKind::Patches) entry["patches"] = {run.patch_rows.size(), run.patch_columns};
+    if (run.kind != RunKind::Whole) entry["rings"] = rings_json(model, touched);
+    runs.push_back(std::move(entry));
+  }
+  return runs;
+}
+
+ordered_json overlaps_json(const Schedule& schedule) {
+  ordered_json overlaps = ordered_json::array();
+  for (const OverlapRule& rule : schedule.overlaps) {
+    overlaps.push_back({{"over", schedule.buffers.at(rule.over).name},
+                        {"under", schedule.buffers.at(rule.under).name},
+                        {"distance", rule.distance},
+                        {"below", rule.below}});
+  }
+  return overlaps;
+}
+
 }  // namespace
 
 std::vector<SourceFile> emit_project(const CompiledModel& model, const EmitOptions& options) {
@@ -51,7 +117,6 @@ std::vector<SourceFile> emit_project(const CompiledModel& model, const EmitOptio
 }
 
 SourceFile emit_manifest(const CompiledModel& model, const EmitOptions& options) {
-  using nlohmann::ordered_json;
   const Graph& graph = model.graph;
   const auto tensors = [&](const std::vector<TensorId>& ids) {
     ordered_json list = ordered_json::array();
@@ -82,7 +147,7 @@ SourceFile emit_manifest(const CompiledModel& model, const EmitOptions& options)
                       {"out", graph.output(op).shape},
                       {"macs", macs(graph, op)},
                       {"calls", calls},
-                      {"in_place", static_cast<bool>(model.schedule.in_place[i])}});
+                      {"in_place", model.writes_over_input(i)}});
   }
   ordered_json document = {
       {"schema", "mcunet.manifest/1"},
@@ -95,6 +160,9 @@ SourceFile emit_manifest(const CompiledModel& model, const EmitOptions& options)
         {"params", total_parameters(graph)}}},
       {"target", model.options.board.name},
       {"schedule", model.schedule.kind},
+      {"input_rows", model.schedule.input_rows},
+      {"runs", runs_json(model)},
+      {"overlaps", overlaps_json(model.schedule)},
       {"kernels", options.shared_kernels.empty() ? model.name : options.shared_kernels},
       {"options", common_values(model).at("options")},
       {"sram",
@@ -118,16 +186,20 @@ SourceFile emit_manifest(const CompiledModel& model, const EmitOptions& options)
           document.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n"};
 }
 
-std::vector<SourceFile> emit_sources(const CompiledModel& model, const EmitOptions& options) {
+std::vector<SourceFile> emit_network(const CompiledModel& model, const EmitOptions& options) {
   const std::string kernels = options.shared_kernels.empty() ? model.name : options.shared_kernels;
   std::vector<SourceFile> files = {emit_header(model), emit_model(model, kernels)};
-  const auto append = [&](std::vector<SourceFile> more) {
-    for (SourceFile& file : more) files.push_back(std::move(file));
-  };
-  append(emit_weights(model));
-  append(emit_kernels(model, options));
-  append(emit_selftest(model));
-  append(emit_project(model, options));
+  append(files, emit_weights(model));
+  append(files, emit_kernels(model, options));
+  if (options.selftest) append(files, emit_selftest(model));
+  return files;
+}
+
+std::vector<SourceFile> emit_sources(const CompiledModel& model, const EmitOptions& options,
+                                     std::vector<SourceFile> network) {
+  std::vector<SourceFile> files = std::move(network);
+  if (files.empty()) files = emit_network(model, options);
+  append(files, emit_project(model, options));
   files.push_back(emit_manifest(model, options));
   return files;
 }

@@ -1,4 +1,5 @@
 #include "compiler/codegen/c_text.h"
+#include "compiler/codegen/context.h"
 #include "compiler/codegen/sources.h"
 #include "compiler/codegen/values.h"
 #include "compiler/test_input.h"
@@ -23,30 +24,43 @@ uint64_t fnv1a(const std::vector<uint8_t>& bytes) {
   return hash;
 }
 
-// Statements that fill input i from the stream.
-std::string fill_statements(const CompiledModel& model, size_t i, const InputRecipe& recipe) {
+// How an element of an input follows from the stream, whose state is at the C pointer `state`.
+struct FillExpression {
+  std::string type, value;
+};
+
+FillExpression fill_expression(const CompiledModel& model, size_t i, const InputRecipe& recipe,
+                               const std::string& state) {
   const Tensor& tensor = model.reference.tensor(model.reference.inputs[i]);
   const std::string& name = model.name;
   const std::string index = std::to_string(i);
   const std::string macro = upper(name) + "_INPUT_" + index;
-  const std::string next = name + "_selftest_next(&state)";
+  const std::string next = name + "_selftest_next(" + state + ")";
   const std::string real = "(float)(" + next + " >> 8) / 8388608.0f - 1.0f";
   const std::string signed_byte = next + " >> 24";
-  std::string type = "int8_t", value = "(int8_t)(" + signed_byte + ")";
   if (recipe.kind == InputRecipe::Kind::QuantizedFloat) {
-    value = name + "_quantize(" + real + ", " + macro + "_SCALE, " + macro + "_ZERO_POINT)";
-  } else if (recipe.kind == InputRecipe::Kind::Table) {
-    value = name + "_selftest_table" + index + "[(" + signed_byte + ") ^ 0x80u]";
-  } else if (tensor.dtype == DType::Float32) {
-    type = "float";
-    value = real;
-  } else if (tensor.dtype == DType::UInt8) {
-    type = "uint8_t";
-    value = "(uint8_t)((" + signed_byte + ") ^ 0x80u)";
+    return {"int8_t",
+            name + "_quantize(" + real + ", " + macro + "_SCALE, " + macro + "_ZERO_POINT)"};
   }
-  return "  {\n    " + type + " *const input = (" + type + " *)" + name + "_input(context, " +
-         index + ");\n" + "    for (size_t i = 0; i < " + std::to_string(tensor.elements()) +
-         "u; i++) input[i] = " + value + ";\n  }\n";
+  if (recipe.kind == InputRecipe::Kind::Table)
+    return {"int8_t", name + "_selftest_table" + index + "[(" + signed_byte + ") ^ 0x80u]"};
+  if (tensor.dtype == DType::Float32) return {"float", real};
+  if (tensor.dtype == DType::UInt8) return {"uint8_t", "(uint8_t)((" + signed_byte + ") ^ 0x80u)"};
+  return {"int8_t", "(int8_t)(" + signed_byte + ")"};
+}
+
+// Statements that fill input i, all of it or the row at the C pointer `row`.
+std::string fill_statements(const CompiledModel& model, size_t i, const InputRecipe& recipe) {
+  const bool rows = model.schedule.input_rows;
+  const auto [type, value] = fill_expression(model, i, recipe, rows ? "state" : "&state");
+  const int64_t elements = model.reference.tensor(model.reference.inputs[i]).elements();
+  const std::string place =
+      rows ? "row" : model.name + "_input(context, " + std::to_string(i) + ")";
+  const int64_t count =
+      rows ? elements / static_cast<int64_t>(input_row_count(model.schedule)) : elements;
+  return "  {\n    " + type + " *const input = (" + type + " *)" + place + ";\n" +
+         "    for (size_t i = 0; i < " + std::to_string(count) + "u; i++) input[i] = " + value +
+         ";\n  }\n";
 }
 
 }  // namespace
@@ -73,16 +87,16 @@ std::vector<SourceFile> emit_selftest(const CompiledModel& model) {
   values["tables"] = tables;
   values["fill"] = fill;
   values["compare"] = compare;
-  return {{model.name + "_selftest.h",
-           fill_template(embedded_text(embedded::templates(), "selftest.h"), values)},
-          {model.name + "_selftest.c",
-           fill_template(embedded_text(embedded::templates(), "selftest.c"), values)}};
+  const std::string variant = model.schedule.input_rows ? "selftest_rows" : "selftest_whole";
+  Values source = values;
+  source["input"] = filled(variant + ".c", values);
+  values["input"] = filled(variant + ".h", values);
+  return {{model.name + "_selftest.h", filled("selftest.h", values)},
+          {model.name + "_selftest.c", filled("selftest.c", source)}};
 }
 
 SourceFile emit_host_runner(const CompiledModel& model) {
-  return {
-      model.name + "_host_runner.c",
-      fill_template(embedded_text(embedded::templates(), "host_runner.c"), common_values(model))};
+  return {model.name + "_host_runner.c", filled("host_runner.c", common_values(model))};
 }
 
 }  // namespace mcunet::compiler

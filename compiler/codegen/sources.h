@@ -16,10 +16,16 @@ struct SourceFile {
 struct EmitOptions {
   bool firmware = false;
   std::string shared_kernels;  // prefix of kernels shared between models; empty: the model's own
+  bool selftest = true;        // its hash takes a run of the interpreter
 };
 
-// The first of these golden inputs is the self-test's. Deterministic; no dates, no absolute paths.
-std::vector<SourceFile> emit_sources(const CompiledModel& model, const EmitOptions& options);
+// The network itself: what is compiled for the host and for the target alike.
+std::vector<SourceFile> emit_network(const CompiledModel& model, const EmitOptions& options);
+
+// The network with build files, firmware if asked for, and manifest. Deterministic; no dates, no
+// absolute paths. `network` may be given where emit_network(model, options) is there already.
+std::vector<SourceFile> emit_sources(const CompiledModel& model, const EmitOptions& options,
+                                     std::vector<SourceFile> network = {});
 
 // Parts, each one file or group of files.
 SourceFile emit_header(const CompiledModel& model);

@@ -41,6 +41,10 @@ std::string fill_template(std::string_view text, const Values& values) {
   return out;
 }
 
+std::string filled(const std::string& name, const Values& values) {
+  return fill_template(embedded_text(embedded::templates(), name), values);
+}
+
 std::string_view embedded_text(const std::vector<EmbeddedFile>& files, const std::string& name) {
   for (const EmbeddedFile& file : files) {
     if (file.name == name) return file.text;

@@ -25,6 +25,9 @@ KernelCosts kernel_costs(const std::string& core) {
     costs.call_code = document.at("call_code");
     costs.api_code = document.at("api_code");
     costs.api_stack = document.at("api_stack");
+    costs.row_api_code = document.at("row_api_code");
+    costs.run_code = document.at("run_code");
+    costs.run_op_code = document.at("run_op_code");
     for (const auto& [name, cost] : document.at("kernels").items()) {
       const std::string prefix = "mcunet_";
       costs.kernels[name.substr(prefix.size())] = {cost.at("code"), cost.at("stack"),

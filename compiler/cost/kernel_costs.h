@@ -19,7 +19,9 @@ struct KernelCosts {
   int64_t call_code = 0;  // bytes one call takes in NAME_invoke
   int64_t api_code =
       0;  // bytes of NAME_init, NAME_invoke's frame and the other functions of the API
-  int64_t api_stack = 0;  // bytes of stack of NAME_invoke itself
+  int64_t api_stack = 0;     // bytes of stack of NAME_invoke itself, without its row counters
+  int64_t row_api_code = 0;  // bytes of the functions that row input adds
+  int64_t run_code = 0, run_op_code = 0;  // bytes of a run by rows, and of each operator in it
   std::map<std::string, KernelCost> kernels;
 
   const KernelCost& of(const std::string& kernel) const;

@@ -1,127 +1,163 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "compiler/kernels/mcunet_kernels.h"
 #include "compiler/kernels/mcunet_requantize.h"
+#include "compiler/kernels/mcunet_ring.h"
 
-/* The taps of one output pixel: those with y0 <= ky < y1 and x0 <= kx < x1 lie in the image. */
+/* The taps of one output pixel: those with y0 <= ky < y1 and x0 <= kx < x1 lie in the image. Those
+ * with ky >= wrap are past the end of the ring, that is, at its beginning. */
 typedef struct mcunet_depthwise_window {
-  int32_t y0, y1, x0, x1;
+  int32_t y0, y1, x0, x1, wrap;
 } mcunet_depthwise_window;
 
-/* The number of taps, of n that begin at first, which lie before end. */
-MCUNET_INLINE int32_t mcunet_depthwise_taps(int32_t first, int32_t dilation, int32_t n,
-                                            int32_t end) {
-  while (n > 0 && first + (n - 1) * dilation >= end) --n;
-  return n;
+/* The sums of four channels. */
+typedef struct mcunet_depthwise_sums {
+  uint32_t s0, s1, s2, s3;
+} mcunet_depthwise_sums;
+
+/* Of the output. A copy, since for all the compiler knows a store to out could change *p. */
+typedef struct mcunet_depthwise_range {
+  int32_t zero, low, high;
+} mcunet_depthwise_range;
+
+MCUNET_INLINE void mcunet_depthwise_tap(const int8_t* x, const int8_t* w,
+                                        mcunet_depthwise_sums* sums) {
+  const uint32_t values = mcunet_load_s8x4(x), weights = mcunet_load_s8x4(w);
+  const uint32_t x02 = mcunet_sxtb16(values), w02 = mcunet_sxtb16(weights);
+  const uint32_t x13 = mcunet_sxtb16_ror8(values), w13 = mcunet_sxtb16_ror8(weights);
+  sums->s0 = mcunet_smlabb(x02, w02, sums->s0);
+  sums->s2 = mcunet_smlatt(x02, w02, sums->s2);
+  sums->s1 = mcunet_smlabb(x13, w13, sums->s1);
+  sums->s3 = mcunet_smlatt(x13, w13, sums->s3);
 }
 
-MCUNET_INLINE int8_t mcunet_depthwise_output(uint32_t sum, int32_t c,
+/* Four channels of one pixel, depth multiplier 1, whose taps all lie in the image; x: under the
+ * first tap. The kernel's rows are in two runs, up to the end of the ring and from its beginning.
+ */
+MCUNET_INLINE void mcunet_depthwise_interior(const int8_t* x, const int8_t* w, int32_t wrap,
+                                             mcunet_depthwise_sums* sums,
                                              const mcunet_depthwise_params* p) {
-  const int32_t scaled = mcunet_requantize(mcunet_signed(sum), p->multiplier[c], p->shift[c]);
-  return mcunet_output(scaled, p->out_zero, p->act_min, p->act_max);
-}
-
-/* Four channels of one pixel, depth multiplier 1. first is the offset in the image of the channels
- * under the first tap. Taps outside count as in_zero, as the folded bias expects: each row of the
- * kernel has up to three runs, of padding, image and padding, and padding is a run that stays on
- * four bytes. With interior, a constant, all that is left out. */
-MCUNET_INLINE void mcunet_depthwise_four(const int8_t* image, ptrdiff_t first, int8_t* out,
-                                         int32_t c, mcunet_depthwise_window taps, int32_t interior,
-                                         const mcunet_depthwise_params* p) {
   const int32_t channels = p->in_c, kernel_w = p->kernel_w;
   const ptrdiff_t tap_step = (ptrdiff_t)p->dilation_w * channels;
-  const ptrdiff_t row_step = (ptrdiff_t)p->dilation_h * p->in_w * channels;
+  const ptrdiff_t row_step = (ptrdiff_t)p->dilation_h * p->in_row_stride - kernel_w * tap_step;
+  int32_t rows = wrap, after = p->kernel_h - wrap;
+  do {
+    do {
+      int32_t n = kernel_w;
+      do {
+        mcunet_depthwise_tap(x, w, sums);
+        x += tap_step;
+        w += channels;
+      } while (--n > 0);
+      x += row_step;
+    } while (--rows > 0);
+    x -= (ptrdiff_t)p->in_rows * p->in_row_stride;
+    rows = after;
+    after = 0;
+  } while (rows > 0);
+}
+
+/* The same where taps lie outside; first: the offset in the ring of what would be under the first
+ * tap. Taps outside count as in_zero, as the folded bias expects: each row of the kernel has up to
+ * three runs, of padding, image and padding, and padding is a run that stays on four bytes. */
+MCUNET_INLINE void mcunet_depthwise_border(const int8_t* in, ptrdiff_t first, const int8_t* w,
+                                           mcunet_depthwise_window taps,
+                                           mcunet_depthwise_sums* sums,
+                                           const mcunet_depthwise_params* p) {
+  const int32_t channels = p->in_c, kernel_w = p->kernel_w;
+  const ptrdiff_t tap_step = (ptrdiff_t)p->dilation_w * channels;
+  const ptrdiff_t row_step = (ptrdiff_t)p->dilation_h * p->in_row_stride;
   const int8_t padding[4] = {p->in_zero, p->in_zero, p->in_zero, p->in_zero};
-  const int8_t* w = p->weights + c;
-  uint32_t sums[4];
-  uint32_t sum0 = (uint32_t)p->bias[c], sum1 = (uint32_t)p->bias[c + 1];
-  uint32_t sum2 = (uint32_t)p->bias[c + 2], sum3 = (uint32_t)p->bias[c + 3];
   for (int32_t ky = 0; ky < p->kernel_h; ++ky, first += row_step) {
+    const int32_t inside = ky >= taps.y0 && ky < taps.y1;
     int32_t kx = 0;
+    if (ky == taps.wrap) first -= (ptrdiff_t)p->in_rows * p->in_row_stride;
     do {
       const int8_t* x = padding;
       ptrdiff_t step = 0;
       int32_t end = kernel_w;
-      if (interior) {
-        x = image + first;
-        step = tap_step;
-      } else if (ky >= taps.y0 && ky < taps.y1 && kx < taps.x1) {
+      if (inside && kx < taps.x1) {
         end = taps.x0;
         if (kx >= taps.x0) {
-          x = image + (first + kx * tap_step);
+          x = in + (first + kx * tap_step);
           step = tap_step;
           end = taps.x1;
         }
       }
       do {
-        const uint32_t values = mcunet_load_s8x4(x), weights = mcunet_load_s8x4(w);
-        const uint32_t x02 = mcunet_sxtb16(values), w02 = mcunet_sxtb16(weights);
-        const uint32_t x13 = mcunet_sxtb16_ror8(values), w13 = mcunet_sxtb16_ror8(weights);
-        sum0 = mcunet_smlabb(x02, w02, sum0);
-        sum2 = mcunet_smlatt(x02, w02, sum2);
-        sum1 = mcunet_smlabb(x13, w13, sum1);
-        sum3 = mcunet_smlatt(x13, w13, sum3);
+        mcunet_depthwise_tap(x, w, sums);
         x += step;
         w += channels;
       } while (++kx < end);
     } while (kx < kernel_w);
   }
-  sums[0] = sum0, sums[1] = sum1, sums[2] = sum2, sums[3] = sum3;
-  for (int32_t i = 0; i < 4; ++i) out[c + i] = mcunet_depthwise_output(sums[i], c + i, p);
 }
 
 /* One output channel of one pixel: any depth multiplier, and the channels that are left over from
  * the fours. */
-MCUNET_INLINE void mcunet_depthwise_one(const int8_t* image, ptrdiff_t first, int8_t* out,
-                                        int32_t oc, mcunet_depthwise_window taps,
-                                        const mcunet_depthwise_params* p) {
-  const int32_t out_c = p->in_c * p->depth_multiplier;
+MCUNET_INLINE uint32_t mcunet_depthwise_one(const int8_t* in, ptrdiff_t first, int32_t oc,
+                                            mcunet_depthwise_window taps,
+                                            const mcunet_depthwise_params* p) {
+  const int32_t out_c = p->in_c * p->depth_multiplier, kernel_w = p->kernel_w;
   const ptrdiff_t tap_step = (ptrdiff_t)p->dilation_w * p->in_c;
-  const ptrdiff_t row_step = (ptrdiff_t)p->dilation_h * p->in_w * p->in_c;
+  const ptrdiff_t row_step = (ptrdiff_t)p->dilation_h * p->in_row_stride;
   const int8_t* w = p->weights + oc;
   uint32_t sum = (uint32_t)p->bias[oc];
   for (int32_t ky = 0; ky < p->kernel_h; ++ky, first += row_step) {
-    const int32_t inside = ky >= taps.y0 && ky < taps.y1;
-    for (int32_t kx = 0; kx < p->kernel_w; ++kx, w += out_c) {
-      int32_t value = p->in_zero;
-      if (inside && kx >= taps.x0 && kx < taps.x1) value = image[first + kx * tap_step];
+    const uint32_t n = ky >= taps.y0 && ky < taps.y1 ? (uint32_t)(taps.x1 - taps.x0) : 0;
+    if (ky == taps.wrap) first -= (ptrdiff_t)p->in_rows * p->in_row_stride;
+    ptrdiff_t x = first;
+    for (int32_t kx = 0; kx < kernel_w; ++kx, w += out_c, x += tap_step) {
+      const int32_t value = (uint32_t)(kx - taps.x0) < n ? in[x] : p->in_zero;
       sum += (uint32_t)(value * *w);
     }
   }
-  out[oc] = mcunet_depthwise_output(sum, oc, p);
+  return sum;
+}
+
+MCUNET_INLINE int8_t mcunet_depthwise_output(uint32_t sum, int32_t c, mcunet_depthwise_range range,
+                                             const mcunet_depthwise_params* p) {
+  const int32_t scaled = mcunet_requantize(mcunet_signed(sum), p->multiplier[c], p->shift[c]);
+  return mcunet_output(scaled, range.zero, range.low, range.high);
 }
 
 void mcunet_depthwise(const int8_t* in, int8_t* out, int16_t* scratch,
-                      const mcunet_depthwise_params* p) {
+                      const mcunet_depthwise_params* p, int32_t row, int32_t rows) {
   const int32_t in_c = p->in_c;
   const int32_t out_c = in_c * p->depth_multiplier;
   const int32_t fours = p->depth_multiplier == 1 ? in_c - in_c % 4 : 0;
+  const mcunet_depthwise_range range = {p->out_zero, p->act_min, p->act_max};
   (void)scratch;
-  for (int32_t b = 0; b < p->batches; ++b, in += (ptrdiff_t)p->in_h * p->in_w * in_c) {
-    for (int32_t oy = 0; oy < p->out_h; ++oy) {
-      mcunet_depthwise_window taps;
-      const int32_t iy = oy * p->stride_h - p->pad_top;
-      taps.y0 = mcunet_depthwise_taps(iy, p->dilation_h, p->kernel_h, 0);
-      taps.y1 = mcunet_depthwise_taps(iy, p->dilation_h, p->kernel_h, p->in_h);
-      for (int32_t ox = 0; ox < p->out_w; ++ox, out += out_c) {
-        const int32_t ix = ox * p->stride_w - p->pad_left;
-        const ptrdiff_t first = ((ptrdiff_t)iy * p->in_w + ix) * in_c;
-        int32_t ic = fours, m = 0;
-        taps.x0 = mcunet_depthwise_taps(ix, p->dilation_w, p->kernel_w, 0);
-        taps.x1 = mcunet_depthwise_taps(ix, p->dilation_w, p->kernel_w, p->in_w);
-        if (taps.y0 == 0 && taps.y1 == p->kernel_h && taps.x0 == 0 && taps.x1 == p->kernel_w) {
-          for (int32_t c = 0; c < fours; c += 4)
-            mcunet_depthwise_four(in, first + c, out, c, taps, 1, p);
+  for (; rows > 0; ++row, --rows) {
+    mcunet_depthwise_window taps;
+    const int32_t top = row * p->stride_h - p->pad_top;
+    int32_t slot;
+    taps.y0 = mcunet_taps_before(0, top, p->dilation_h, p->kernel_h);
+    taps.y1 = mcunet_taps_before(p->in_h, top, p->dilation_h, p->kernel_h);
+    /* Of the first tap, as if the rows above the image were in the ring too. */
+    slot = mcunet_ring_slot(top + taps.y0 * p->dilation_h, p->in_rows) - taps.y0 * p->dilation_h;
+    taps.wrap = mcunet_taps_before(p->in_rows, slot, p->dilation_h, p->kernel_h);
+    for (int32_t ox = 0; ox < p->out_w; ++ox) {
+      const int32_t left = ox * p->stride_w - p->pad_left;
+      const ptrdiff_t first = (ptrdiff_t)slot * p->in_row_stride + (ptrdiff_t)left * in_c;
+      int32_t c = 0;
+      taps.x0 = mcunet_taps_before(0, left, p->dilation_w, p->kernel_w);
+      taps.x1 = mcunet_taps_before(p->in_w, left, p->dilation_w, p->kernel_w);
+      const int32_t interior = taps.y1 - taps.y0 == p->kernel_h && taps.x1 - taps.x0 == p->kernel_w;
+      for (; c < fours; out += 4) {
+        const int32_t* bias = p->bias + c;
+        mcunet_depthwise_sums s = {(uint32_t)bias[0], (uint32_t)bias[1], (uint32_t)bias[2],
+                                   (uint32_t)bias[3]};
+        if (interior) {
+          mcunet_depthwise_interior(in + (first + c), p->weights + c, taps.wrap, &s, p);
         } else {
-          for (int32_t c = 0; c < fours; c += 4)
-            mcunet_depthwise_four(in, first + c, out, c, taps, 0, p);
+          mcunet_depthwise_border(in, first + c, p->weights + c, taps, &s, p);
         }
-        for (int32_t oc = fours; oc < out_c; ++oc) {
-          mcunet_depthwise_one(in, first + ic, out, oc, taps, p);
-          if (++m == p->depth_multiplier) {
-            m = 0;
-            ++ic;
-          }
-        }
+        const uint32_t sums[4] = {s.s0, s.s1, s.s2, s.s3};
+        for (int32_t i = 0; i < 4; ++i, ++c) out[i] = mcunet_depthwise_output(sums[i], c, range, p);
+      }
+      for (; c < out_c; ++c) {
+        const uint32_t sum = mcunet_depthwise_one(in, first + c / p->depth_multiplier, c, taps, p);
+        *out++ = mcunet_depthwise_output(sum, c, range, p);
       }
     }
   }

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT-0 */
 /* What each kernel needs to know of an operator. All are computed offline and lie in flash. Tensors
  * are NHWC, strides count elements (bytes). A multiplier and its shift stand for multiplier *
- * 2^(shift - 31); see mcunet_requantize. */
+ * 2^(shift - 31); see mcunet_requantize.
+ *
+ * Images that are read through windows lie in a ring of in_rows rows, in_row_stride bytes apart:
+ * row y of the image lies in slot y % in_rows. A whole image is a ring of in_h rows. in_h is the
+ * height of the image, whatever part of it the ring holds; a row may be wider than its in_w pixels.
+ */
 #ifndef MCUNET_PARAMS_H
 #define MCUNET_PARAMS_H
 
@@ -20,11 +25,11 @@ typedef struct mcunet_conv_params {
   const int32_t* bias;   /* [out_c], less in_zero * (sum of the row) */
   const int32_t* multiplier; /* [out_c] */
   const int8_t* shift;       /* [out_c] */
-  int32_t batches;
   int32_t in_h, in_w, in_c;
   int32_t out_h, out_w, out_c;
-  int32_t in_batch_stride, in_row_stride, in_pixel_stride, in_channel_stride;
-  int32_t out_batch_stride, out_pixel_stride;
+  int32_t in_rows; /* in_h if in_channel_stride is not 1 */
+  int32_t in_row_stride, in_pixel_stride, in_channel_stride;
+  int32_t out_pixel_stride;
   int16_t kernel_h, kernel_w;
   int16_t stride_h, stride_w;
   int16_t dilation_h, dilation_w;
@@ -32,9 +37,12 @@ typedef struct mcunet_conv_params {
   int8_t in_zero; /* what padding holds */
   int8_t out_zero, act_min, act_max;
 } mcunet_conv_params;
+typedef mcunet_conv_params mcunet_conv_bounded_params;
 
 typedef struct mcunet_conv_1x1_params {
-  const int8_t* weights; /* [out_c][MCUNET_ROUND_UP_4(in_c)], as in mcunet_conv_params */
+  const int8_t* weights; /* of two output channels u and v after the other; for every 4 input
+                            channels the bytes u0 v0 u2 v2 u1 v1 u3 v3, zeros where there is none:
+                            MCUNET_CONV_1X1_WEIGHT_BYTES in all */
   const int32_t* bias;
   const int32_t* multiplier;
   const int8_t* shift;
@@ -43,6 +51,10 @@ typedef struct mcunet_conv_1x1_params {
   int8_t out_zero, act_min, act_max;
   int8_t reserved;
 } mcunet_conv_1x1_params;
+typedef mcunet_conv_1x1_params mcunet_conv_1x1_any_params;
+
+#define MCUNET_CONV_1X1_WEIGHT_BYTES(in_c, out_c) \
+  (MCUNET_ROUND_UP_4(in_c) * (((out_c) + 1) / 2 * 2))
 
 typedef struct mcunet_depthwise_params {
   const int8_t* weights; /* [kernel_h][kernel_w][in_c * depth_multiplier] */
@@ -50,9 +62,9 @@ typedef struct mcunet_depthwise_params {
       bias; /* [in_c * depth_multiplier], less in_zero * (sum of all the channel's weights) */
   const int32_t* multiplier; /* [in_c * depth_multiplier] */
   const int8_t* shift;       /* [in_c * depth_multiplier] */
-  int32_t batches;
   int32_t in_h, in_w, in_c;
   int32_t out_h, out_w;
+  int32_t in_rows, in_row_stride;
   int16_t depth_multiplier;
   int16_t kernel_h, kernel_w;
   int16_t stride_h, stride_w;
@@ -62,6 +74,23 @@ typedef struct mcunet_depthwise_params {
   int8_t out_zero, act_min, act_max;
   int16_t reserved;
 } mcunet_depthwise_params;
+
+/* For mcunet_depthwise_3x3 and its like, their own order of weights: MCUNET_DEPTHWISE_WEIGHT_BYTES
+ * for each channel. The multiplications take pairs of weights (low, high); bytes 0 and 2 of a word
+ * are one pair, bytes 1 and 3 the next; the last word is filled up with zeros. The pairs,
+ * w[ky][kx]: stride 1: (w[0][kx], w[1][kx]) for all kx, then rows 2 and 3, and so on; of the last
+ * row (w[0], w[1]), (w[1], w[2]) ... (w[k - 2], w[k - 1]) stride 2: of each row (w[0], w[1]),
+ * (w[2], w[3]) ... (w[k - 1], 0) */
+#define MCUNET_DEPTHWISE_PAIRS(k, stride) \
+  ((stride) == 1 ? (k) / 2 * (k) + (k)-1 : (k) * (((k) + 1) / 2))
+#define MCUNET_DEPTHWISE_WEIGHT_BYTES(k, stride) ((MCUNET_DEPTHWISE_PAIRS(k, stride) + 1) / 2 * 4)
+
+typedef mcunet_depthwise_params mcunet_depthwise_3x3_params;
+typedef mcunet_depthwise_params mcunet_depthwise_5x5_params;
+typedef mcunet_depthwise_params mcunet_depthwise_7x7_params;
+typedef mcunet_depthwise_params mcunet_depthwise_3x3_s2_params;
+typedef mcunet_depthwise_params mcunet_depthwise_5x5_s2_params;
+typedef mcunet_depthwise_params mcunet_depthwise_7x7_s2_params;
 
 typedef struct mcunet_fully_connected_params {
   const int8_t* weights;     /* [out_c][MCUNET_ROUND_UP_4(in_c)], zero-padded, 4-byte aligned */
@@ -108,9 +137,9 @@ typedef struct mcunet_minmax_params {
 } mcunet_minmax_params;
 
 typedef struct mcunet_pool_params {
-  int32_t batches;
   int32_t in_h, in_w, channels;
   int32_t out_h, out_w;
+  int32_t in_rows, in_row_stride;
   int16_t filter_h, filter_w;
   int16_t stride_h, stride_w;
   int16_t pad_top, pad_left; /* padded positions do not take part */
@@ -130,6 +159,23 @@ typedef struct mcunet_mean_params {
   int8_t out_zero, act_min, act_max;
 } mcunet_mean_params;
 
+typedef struct mcunet_mean_rows_params {
+  int32_t width, channels;
+  int32_t offset;              /* in_zero * height * width, subtracted from the sum */
+  int32_t multiplier;          /* the division is in it */
+  int32_t first_row, last_row; /* of the image, in the order of the calls */
+  int8_t shift;
+  int8_t out_zero, act_min, act_max;
+} mcunet_mean_rows_params;
+
+typedef struct mcunet_average_pool_rows_params {
+  int32_t width, channels;
+  int32_t count;               /* height * width */
+  int32_t first_row, last_row; /* of the image, in the order of the calls */
+  int8_t act_min, act_max;
+  int8_t reserved[2];
+} mcunet_average_pool_rows_params;
+
 typedef struct mcunet_softmax_params {
   const int32_t* exp; /* [256]: exp(-beta * scale * i) in Q0.31 for i = maximum - x; 0 from where
                          TFLite takes it as 0 */
@@ -145,9 +191,9 @@ typedef struct mcunet_copy_params {
 typedef struct mcunet_resize_nearest_params {
   const uint16_t* rows; /* [out_h]: the input row of each output row */
   const uint16_t* cols; /* [out_w]: the input column of each output column */
-  int32_t batches;
   int32_t in_h, in_w, channels;
   int32_t out_h, out_w;
+  int32_t in_rows, in_row_stride;
 } mcunet_resize_nearest_params;
 
 typedef struct mcunet_quantize_f32_params {

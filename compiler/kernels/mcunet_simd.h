@@ -18,7 +18,8 @@
 #endif
 
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__ARM_BIG_ENDIAN) && \
-    (__ARM_ARCH_PROFILE == 'M') && !defined(MCUNET_PORTABLE)
+    (__ARM_ARCH_PROFILE == 'M') && defined(__OPTIMIZE__) && !defined(MCUNET_PORTABLE)
+/* Not without optimization, where assembly would find too few registers. */
 #define MCUNET_DSP 1
 #include <arm_acle.h>
 #else
@@ -74,6 +75,27 @@ MCUNET_INLINE uint32_t mcunet_sxtb16_ror8(uint32_t word) {
 #endif
 }
 
+/* Two halves in one word: the low ones of a and b, or the high ones; a's is the lower half. */
+MCUNET_INLINE uint32_t mcunet_pack_low(uint32_t a, uint32_t b) {
+#if MCUNET_DSP
+  uint32_t halves;
+  __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(halves) : "r"(a), "r"(b));
+  return halves;
+#else
+  return (a & 0xffffu) | b << 16;
+#endif
+}
+
+MCUNET_INLINE uint32_t mcunet_pack_high(uint32_t a, uint32_t b) {
+#if MCUNET_DSP
+  uint32_t halves;
+  __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(halves) : "r"(b), "r"(a));
+  return halves;
+#else
+  return a >> 16 | (b & 0xffff0000u);
+#endif
+}
+
 /* The signed halves of a word. */
 MCUNET_INLINE int32_t mcunet_low16(uint32_t word) { return (int16_t)(uint16_t)word; }
 MCUNET_INLINE int32_t mcunet_high16(uint32_t word) { return (int16_t)(uint16_t)(word >> 16); }
@@ -104,5 +126,48 @@ MCUNET_INLINE uint32_t mcunet_smlatt(uint32_t a, uint32_t b, uint32_t acc) {
   return acc + (uint32_t)(mcunet_high16(a) * mcunet_high16(b));
 #endif
 }
+
+/* acc + a.low * b.high and acc + a.high * b.low, modulo 2^32. */
+MCUNET_INLINE uint32_t mcunet_smlabt(uint32_t a, uint32_t b, uint32_t acc) {
+#if MCUNET_DSP
+  return (uint32_t)__smlabt((int32_t)a, (int32_t)b, (int32_t)acc);
+#else
+  return acc + (uint32_t)(mcunet_low16(a) * mcunet_high16(b));
+#endif
+}
+
+MCUNET_INLINE uint32_t mcunet_smlatb(uint32_t a, uint32_t b, uint32_t acc) {
+#if MCUNET_DSP
+  return (uint32_t)__smlatb((int32_t)a, (int32_t)b, (int32_t)acc);
+#else
+  return acc + (uint32_t)(mcunet_high16(a) * mcunet_low16(b));
+#endif
+}
+
+/* Single instructions in the order in which they are written, which compilers would change. */
+#if MCUNET_DSP
+#define MCUNET_MAC(s, x, w) __asm__ volatile("smlad %0, %1, %2, %0" : "+r"(s) : "r"(x), "r"(w))
+#define MCUNET_MAC_FROM(s, from, x, w) \
+  __asm__ volatile("smlad %0, %1, %2, %3" : "=r"(s) : "r"(x), "r"(w), "r"(from))
+#define MCUNET_FETCH(x, from) __asm__ volatile("ldr %0, %1" : "=r"(x) : "m"(from))
+#define MCUNET_FIRST_PAIR(w, packed) __asm__ volatile("sxtb16 %0, %1" : "=r"(w) : "r"(packed))
+#define MCUNET_SECOND_PAIR(w, packed) \
+  __asm__ volatile("sxtb16 %0, %1, ror #8" : "=r"(w) : "r"(packed))
+#define MCUNET_FETCH_NEXT(x, from) \
+  __asm__ volatile("ldr %0, [%1], #4" : "=r"(x), "+r"(from) : : "memory")
+#define MCUNET_FETCH_TWO(x, y, from) \
+  __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(x), "=&r"(y), "+&r"(from) : : "memory")
+#define MCUNET_OPAQUE(pointer) __asm__("" : "+r"(pointer))
+#else
+#define MCUNET_MAC(s, x, w) s = mcunet_smlad(x, w, s)
+#define MCUNET_MAC_FROM(s, from, x, w) s = mcunet_smlad(x, w, from)
+#define MCUNET_FETCH(x, from) x = (from)
+#define MCUNET_FIRST_PAIR(w, packed) w = mcunet_sxtb16(packed)
+#define MCUNET_SECOND_PAIR(w, packed) w = mcunet_sxtb16_ror8(packed)
+#define MCUNET_FETCH_NEXT(x, from) x = mcunet_load_s8x4(from), from += 4
+#define MCUNET_FETCH_TWO(x, y, from) \
+  x = mcunet_load_s8x4(from), y = mcunet_load_s8x4((from) + 4), from += 8
+#define MCUNET_OPAQUE(pointer) (void)0
+#endif
 
 #endif /* MCUNET_SIMD_H */

@@ -15,22 +15,33 @@ bool is_nchw_to_nhwc(const Graph& graph, const Op& op) {
          !is_graph_output(graph, op.outputs[0]);
 }
 
+// The transpositions that alone read an input.
+std::vector<bool> removable(const Graph& graph) {
+  const auto readers = consumers(graph);
+  std::vector<bool> found;
+  for (const Op& op : graph.ops) {
+    found.push_back(is_nchw_to_nhwc(graph, op) &&
+                    readers[static_cast<size_t>(op.inputs[0])].size() == 1 &&
+                    !is_graph_output(graph, op.inputs[0]));
+  }
+  return found;
+}
+
 }  // namespace
 
+bool has_planar_input(const Graph& graph) {
+  const std::vector<bool> found = removable(graph);
+  return std::find(found.begin(), found.end(), true) != found.end();
+}
+
 Graph take_nhwc_input(Graph graph) {
-  const auto readers = consumers(graph);
-  std::vector<bool> dead(graph.ops.size(), false);
-  for (size_t i = 0; i < graph.ops.size(); ++i) {
-    const Op& op = graph.ops[i];
-    if (!is_nchw_to_nhwc(graph, op)) continue;
-    if (readers[static_cast<size_t>(op.inputs[0])].size() != 1 ||
-        is_graph_output(graph, op.inputs[0]))
-      continue;
-    std::replace(graph.inputs.begin(), graph.inputs.end(), op.inputs[0], op.outputs[0]);
-    dead[i] = true;
-  }
-  if (std::find(dead.begin(), dead.end(), true) == dead.end()) {
+  if (!has_planar_input(graph))
     throw Error(ErrorKind::Usage, "--input-layout nhwc: no input of this model is planar");
+  const std::vector<bool> dead = removable(graph);
+  for (size_t i = 0; i < graph.ops.size(); ++i) {
+    if (dead[i])
+      std::replace(graph.inputs.begin(), graph.inputs.end(), graph.ops[i].inputs[0],
+                   graph.ops[i].outputs[0]);
   }
   erase_marked(graph, dead);
   return graph;

@@ -22,6 +22,10 @@ struct PassOptions {
 //   type and scale …
 Graph drop_noops(Graph graph);
 
+//   x → RESHAPE to the same shape → y → CONV_2D   becomes   x → CONV_2D
+// since what stands between two operators keeps them from taking turns row by row.
+Graph drop_renames(Graph graph);
+
 //   PAD(1,1) → CONV_2D VALID   becomes   CONV_2D with padding 1,1
 // when the PAD fills with the convolution's zero point, touches only rows and columns and does not
 // change the scale.
@@ -34,6 +38,8 @@ Graph fuse_activations(Graph graph);
 //   input[n,c,h,w] → TRANSPOSE → x   becomes   input[n,h,w,c] x
 // so that the caller gives the image as cameras do. Throws Error(Usage) when no input is planar.
 Graph take_nhwc_input(Graph graph);
+// Whether there is such an input.
+bool has_planar_input(const Graph& graph);
 
 //   input[n,c,h,w] → TRANSPOSE → CONV_2D   becomes   input[n,c,h,w] → CONV_2D that reads planes
 Graph fold_planar_input(Graph graph);

@@ -16,10 +16,11 @@ Graph with_interface(Graph graph, const PassOptions& options) {
 Graph prepare(Graph graph, const PassOptions& options) {
   graph = with_interface(std::move(graph), options);
   graph = drop_noops(std::move(graph));
+  graph = drop_renames(std::move(graph));
   graph = fold_padding(std::move(graph));
   graph = fuse_activations(std::move(graph));
-  graph = fold_planar_input(std::move(graph));
   graph = drop_dead_ops(std::move(graph));
+  graph = fold_planar_input(std::move(graph));
   validate(graph);
   return graph;
 }

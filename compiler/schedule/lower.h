@@ -2,9 +2,12 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "compiler/schedule/patch.h"
+#include "compiler/schedule/rows.h"
 #include "compiler/schedule/schedule.h"
 
 namespace mcunet::compiler {
@@ -14,16 +17,42 @@ class Lowering {
  public:
   Lowering(const Graph& graph, Schedule& schedule) : graph_(graph), schedule_(schedule) {}
 
-  void begin(size_t op_index) { op_index_ = op_index; }
+  // The calls to come are those of an operator; in a run of patches, for one column of them.
+  void begin(size_t op_index, int32_t column = 0);
   const Graph& graph() const { return graph_; }
   const Op& op() const { return graph_.ops[op_index_]; }
   const Tensor& input(size_t i) const { return graph_.input(op(), i); }
   const Tensor& output(size_t i = 0) const { return graph_.output(op(), i); }
 
+  // Whether a call makes one row instead of the whole output, and how many rows there are then.
+  bool by_rows() const { return run_->kind != RunKind::Whole; }
+  int32_t steps() const { return row_.steps; }
+  bool bottom_up() const { return run_->bottom_up; }
+  // Of so many elements of the output, those that one call makes.
+  int64_t per_call(int64_t elements) const;
+
+  // Columns of an image that a call reads and makes: all, or those of a patch, and how many; in()
+  // and out() point to the first. And what lies left of those read, which is padding: a patch that
+  // is cut off inside the image has none.
+  RowRange in_columns(size_t i) const;
+  RowRange out_columns() const;
+  int32_t in_width(size_t i) const;
+  int32_t out_width() const;
+  int32_t pad_left(int32_t stride, int32_t padding) const;
+
   // Kernel arguments. `offset` is in bytes; `cast` a C element type other than int8_t.
+  // in() and out() are the rows that a call works on: row y if it makes row y and the operator goes
+  // through that tensor row by row. in_image() is where the tensor, or its ring, begins.
   Argument in(size_t i, int64_t offset = 0, const char* cast = nullptr);
+  Argument in_image(size_t i, int64_t offset = 0);
   Argument out(size_t i = 0, int64_t offset = 0, const char* cast = nullptr);
+  Argument out_image(size_t i = 0);
   Argument scratch(int64_t bytes);  // int16_t, alive during this operator only
+  Argument sums();                  // int32_t, alive until the operator's last row
+
+  // Rows of an input image that are there, and bytes from one to the next.
+  int32_t ring_rows(size_t i) const;
+  int64_t row_stride(size_t i) const;
 
   // Constants are named after the operator and `what`; equal ones are kept once.
   ConstantRef int8s(const std::string& what, const std::vector<int8_t>& values, ConstantRole role);
@@ -32,17 +61,35 @@ class Lowering {
                      ConstantRole role);
 
   void call(std::string kernel, std::vector<Argument> arguments, Params params = {});
+  // A kernel that takes the rows to make as its last two arguments.
+  void call_rows(std::string kernel, std::vector<Argument> arguments, Params params);
 
  private:
   ConstantRef constant(const std::string& what, CType type, ConstantRole role,
                        std::vector<uint8_t> bytes);
-  Argument operand(TensorId id, int64_t offset, const char* cast);
+  Argument operand(TensorId id, int64_t offset, const char* cast) const;
+  const RowInput& row_input(size_t i) const;
+  const PatchInput& patch_input(size_t i) const;
+  bool in_patches() const { return run_->kind == RunKind::Patches; }
+  int patch_op() const { return static_cast<int>(op_index_); }  // patches begin with operator 0
+  void find_patches();
 
   const Graph& graph_;
   Schedule& schedule_;
   size_t op_index_ = 0;
+  RowOp row_;
+  const Run* run_ = nullptr;
+  std::optional<PatchPart> patches_;
+  int32_t column_ = 0;
   std::map<std::vector<uint8_t>, ConstantId> known_[3][2];  // per type and role
 };
+
+// All operators of `graph`, in a schedule made by frame(). Throws Error(Unsupported) with every
+// operator that no kernel can run.
+void lower_all(const Graph& graph, Schedule& schedule);
+
+// Throws Error(Unsupported) with every operator that works on something else than int8.
+void require_supported_types(const Graph& graph);
 
 void lower(Lowering& to);  // throws Error(Unsupported) without naming the operator
 

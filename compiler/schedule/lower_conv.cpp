@@ -1,6 +1,11 @@
 // CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED. Weights are packed here, once, in the order the
 // kernels read them; the input's zero point goes into the bias: Σ w·(x − z) + b = Σ w·x + (b − z·Σ
 // w), modulo 2^32 on both sides.
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
 #include "compiler/kernels/mcunet_kernels.h"
 #include "compiler/schedule/lower.h"
 #include "libmcunet/reference/params.h"
@@ -18,15 +23,73 @@ int32_t folded_bias(int32_t bias, int32_t zero_point, int32_t weight_sum) {
                                                                 static_cast<uint32_t>(weight_sum));
 }
 
-Channels add_channels(Lowering& to, const reference::ConvParams& params,
-                      const std::vector<int8_t>& packed, const std::vector<int32_t>& weight_sums,
-                      int32_t first, bool one_multiplier = false) {
-  const std::vector<int32_t> bias = reference::bias_values(to.graph(), to.op());
+// What the channels of a convolution are computed from.
+struct ConvConstants {
+  reference::ConvParams params;
+  std::vector<int8_t> weights;
+  std::vector<int32_t> bias;
+  // Whether all sums, shifted left where their scale asks for it, stay below 2^30 whatever the
+  // input: what the kernels with the short requantization ask for.
+  bool bounded = true;
+};
+
+ConvConstants stored_constants(const Lowering& to) {
+  return {reference::conv_params(to.graph(), to.op()), reference::weight_values(to.input(1)),
+          reference::bias_values(to.graph(), to.op()), false};
+}
+
+// The same outputs from sums that are bounded if possible. Pruned channels have vanishing scales
+// and with them enormous biases; but their output does not depend on the input, so that they can do
+// with no weights and a bias that stands for that output. Weights: element i belongs to channel
+// i / row, or i % channels where they are innermost.
+ConvConstants bounded_constants(const Lowering& to, bool channels_innermost) {
+  ConvConstants from = stored_constants(to);
+  const reference::ConvParams& params = from.params;
+  const size_t channels = params.requantize.size(), row = from.weights.size() / channels;
+  const auto channel_of = [&](size_t i) { return channels_innermost ? i % channels : i / row; };
+  const int64_t least = -128 - params.input_zero_point, most = 127 - params.input_zero_point;
+  std::vector<int64_t> low(from.bias.begin(), from.bias.end()), high = low;
+  for (size_t i = 0; i < from.weights.size(); ++i) {
+    const int64_t w = from.weights[i];
+    low[channel_of(i)] += std::min(w * least, w * most);
+    high[channel_of(i)] += std::max(w * least, w * most);
+  }
+  std::vector<bool> constant(channels, false);
+  from.bounded = true;
+  for (size_t c = 0; c < channels; ++c) {
+    const int shift = params.requantize[c].shift;
+    const int64_t magnitude = std::max(std::abs(low[c]), std::abs(high[c]));
+    if (magnitude << std::max(shift, 0) < int64_t{1} << 30) continue;
+    const auto output = [&](int64_t sum) {
+      const int64_t y = int64_t{reference::multiply_by_quantized_multiplier(
+                            static_cast<int32_t>(sum), params.requantize[c])} +
+                        params.output_zero_point;
+      return std::clamp(y, int64_t{params.clamp.min}, int64_t{params.clamp.max});
+    };
+    // Outputs rise, or fall, with the sum as long as nothing wraps around.
+    constant[c] = shift <= 0 && magnitude < int64_t{1} << 31 && output(low[c]) == output(high[c]);
+    if (!constant[c]) {
+      from.bounded = false;
+      continue;
+    }
+    from.bias[c] = static_cast<int32_t>(2 * (output(low[c]) - params.output_zero_point));
+    from.params.requantize[c] = {1 << 30, 0};  // 1 / 2
+  }
+  for (size_t i = 0; i < from.weights.size(); ++i) {
+    if (constant[channel_of(i)]) from.weights[i] = 0;
+  }
+  return from;
+}
+
+Channels add_channels(Lowering& to, const ConvConstants& from, const std::vector<int8_t>& packed,
+                      const std::vector<int32_t>& weight_sums, int32_t first,
+                      bool one_multiplier = false) {
+  const reference::ConvParams& params = from.params;
   std::vector<int32_t> folded, multiplier;
   std::vector<int8_t> shift;
   for (size_t i = 0; i < weight_sums.size(); ++i) {
     const size_t channel = static_cast<size_t>(first) + i;
-    folded.push_back(folded_bias(bias[channel], params.input_zero_point, weight_sums[i]));
+    folded.push_back(folded_bias(from.bias[channel], params.input_zero_point, weight_sums[i]));
     if (one_multiplier && i > 0) continue;
     multiplier.push_back(params.requantize[channel].multiplier);
     shift.push_back(static_cast<int8_t>(params.requantize[channel].shift));
@@ -37,22 +100,75 @@ Channels add_channels(Lowering& to, const reference::ConvParams& params,
           to.int8s("shift", shift, ConstantRole::Table)};
 }
 
+// Of each output channel's `row` weights.
+std::vector<int32_t> row_sums(const std::vector<int8_t>& weights, int32_t row) {
+  std::vector<int32_t> sums(weights.size() / static_cast<size_t>(row), 0);
+  for (size_t i = 0; i < weights.size(); ++i) sums[i / static_cast<size_t>(row)] += weights[i];
+  return sums;
+}
+
+// Weights of mcunet_conv_1x1, as mcunet_params.h describes them.
+std::vector<int8_t> pack_pointwise(const std::vector<int8_t>& weights, int32_t in_c,
+                                   int32_t out_c) {
+  std::vector<int8_t> packed;
+  const auto at = [&](int32_t c, int32_t i) {
+    return c < out_c && i < in_c ? weights[static_cast<size_t>(c) * static_cast<size_t>(in_c) +
+                                           static_cast<size_t>(i)]
+                                 : int8_t{0};
+  };
+  for (int32_t c = 0; c < out_c; c += 2) {
+    for (int32_t i = 0; i < in_c; i += 4) {
+      for (const int32_t k : {i, i + 2, i + 1, i + 3}) {
+        packed.push_back(at(c, k));
+        packed.push_back(at(c + 1, k));
+      }
+    }
+  }
+  return packed;
+}
+
+// Likewise, of mcunet_depthwise_KxK.
+std::vector<int8_t> pack_square(const std::vector<int8_t>& weights, int32_t k, int32_t stride,
+                                int32_t channels) {
+  std::vector<int8_t> packed;
+  for (int32_t c = 0; c < channels; ++c) {
+    const auto at = [&](int32_t ky, int32_t kx) {
+      return kx < k ? weights[static_cast<size_t>((ky * k + kx) * channels + c)] : int8_t{0};
+    };
+    std::vector<std::pair<int8_t, int8_t>> pairs;
+    if (stride == 1) {
+      for (int32_t ky = 0; ky + 1 < k; ky += 2)
+        for (int32_t kx = 0; kx < k; ++kx) pairs.emplace_back(at(ky, kx), at(ky + 1, kx));
+      for (int32_t kx = 0; kx + 1 < k; ++kx) pairs.emplace_back(at(k - 1, kx), at(k - 1, kx + 1));
+    } else {
+      for (int32_t ky = 0; ky < k; ++ky)
+        for (int32_t kx = 0; kx < k; kx += 2) pairs.emplace_back(at(ky, kx), at(ky, kx + 1));
+    }
+    if (pairs.size() % 2 != 0) pairs.emplace_back(0, 0);
+    for (size_t i = 0; i < pairs.size(); i += 2) {
+      for (const int8_t w :
+           {pairs[i].first, pairs[i + 1].first, pairs[i].second, pairs[i + 1].second})
+        packed.push_back(w);
+    }
+  }
+  return packed;
+}
+
 // Rows [first, first + count) of `row` weights each, padded with zeros to whole words.
-Channels add_rows(Lowering& to, const reference::ConvParams& params,
-                  const std::vector<int8_t>& weights, int32_t row, int32_t first, int32_t count,
-                  bool one_multiplier = false) {
+Channels add_rows(Lowering& to, const ConvConstants& from, int32_t row, int32_t first,
+                  int32_t count, bool one_multiplier = false) {
   const int32_t packed_row = MCUNET_ROUND_UP_4(row);
   std::vector<int8_t> packed(static_cast<size_t>(packed_row) * static_cast<size_t>(count), 0);
   std::vector<int32_t> sums(static_cast<size_t>(count), 0);
   for (int32_t c = 0; c < count; ++c) {
     for (int32_t k = 0; k < row; ++k) {
-      const int8_t w = weights[static_cast<size_t>(first + c) * static_cast<size_t>(row) +
-                               static_cast<size_t>(k)];
+      const int8_t w = from.weights[static_cast<size_t>(first + c) * static_cast<size_t>(row) +
+                                    static_cast<size_t>(k)];
       packed[static_cast<size_t>(c) * static_cast<size_t>(packed_row) + static_cast<size_t>(k)] = w;
       sums[static_cast<size_t>(c)] += w;
     }
   }
-  return add_channels(to, params, packed, sums, first, one_multiplier);
+  return add_channels(to, from, packed, sums, first, one_multiplier);
 }
 
 std::vector<Field> channel_fields(const Channels& channels) {
@@ -72,7 +188,7 @@ std::vector<Field> clamp_fields(const reference::ConvParams& params) {
           {"act_max", int64_t{params.clamp.max}}};
 }
 
-std::vector<Field> window_fields(const ConvAttrs& attrs, const Shape& w) {
+std::vector<Field> window_fields(const Lowering& to, const ConvAttrs& attrs, const Shape& w) {
   return {{"kernel_h", int64_t{w[1]}},
           {"kernel_w", int64_t{w[2]}},
           {"stride_h", int64_t{attrs.stride_h}},
@@ -80,7 +196,7 @@ std::vector<Field> window_fields(const ConvAttrs& attrs, const Shape& w) {
           {"dilation_h", int64_t{attrs.dilation_h}},
           {"dilation_w", int64_t{attrs.dilation_w}},
           {"pad_top", int64_t{attrs.padding.top}},
-          {"pad_left", int64_t{attrs.padding.left}}};
+          {"pad_left", int64_t{to.pad_left(attrs.stride_w, attrs.padding.left)}}};
 }
 
 }  // namespace
@@ -97,20 +213,20 @@ void lower_conv(Lowering& to) {
   const int32_t group_in = w[3];
   const int32_t groups = in_c / group_in;
   const int32_t group_out = out_c / groups;
-  const reference::ConvParams params = reference::conv_params(to.graph(), to.op());
-  const std::vector<int8_t> weights = reference::weight_values(to.input(1));
+  const ConvConstants from = bounded_constants(to, false);
+  const reference::ConvParams& params = from.params;
+  const std::vector<int8_t>& weights = from.weights;
   const int32_t row = w[1] * w[2] * group_in;
 
-  const bool pointwise = groups == 1 && !attrs.planar_input && w[1] == 1 && w[2] == 1 &&
-                         attrs.stride_h == 1 && attrs.stride_w == 1 && attrs.padding.none();
-  if (pointwise) {
+  if (is_pointwise(to.graph(), to.op())) {
     Params p;
-    p.fields = channel_fields(add_rows(to, params, weights, row, 0, out_c));
-    append(p.fields, {{"pixels", int64_t{y[0]} * y[1] * y[2]},
+    p.fields = channel_fields(
+        add_channels(to, from, pack_pointwise(weights, in_c, out_c), row_sums(weights, row), 0));
+    append(p.fields, {{"pixels", to.per_call(int64_t{y[0]} * y[1] * y[2])},
                       {"in_c", int64_t{in_c}},
                       {"out_c", int64_t{out_c}}});
     append(p.fields, clamp_fields(params));
-    to.call("conv_1x1",
+    to.call(from.bounded ? "conv_1x1" : "conv_1x1_any",
             {to.in(0), to.out(), to.scratch(MCUNET_CONV_1X1_SCRATCH_BYTES(int64_t{in_c})),
              ParamsArgument{}},
             std::move(p));
@@ -118,29 +234,37 @@ void lower_conv(Lowering& to) {
   }
   const Argument scratch = to.scratch(MCUNET_CONV_SCRATCH_BYTES(int64_t{row}));
   const int64_t plane = int64_t{in_h} * in_w;
+  const bool bounded = from.bounded && ((group_in % 4 == 0 && !attrs.planar_input) ||
+                                        MCUNET_ROUND_UP_4(row) <= MCUNET_CONV_BOUNDED_TAPS);
   for (int32_t group = 0; group < groups; ++group) {
     Params p;
-    p.fields = channel_fields(add_rows(to, params, weights, row, group * group_out, group_out));
-    append(p.fields, {{"batches", int64_t{x[0]}},
-                      {"in_h", int64_t{in_h}},
-                      {"in_w", int64_t{in_w}},
+    const auto begin = weights.begin() + static_cast<std::ptrdiff_t>(group) * group_out * row;
+    const std::vector<int8_t> part(begin, begin + static_cast<std::ptrdiff_t>(group_out) * row);
+    p.fields = channel_fields(bounded ? add_channels(to, from, pack_pointwise(part, row, group_out),
+                                                     row_sums(part, row), group * group_out)
+                                      : add_rows(to, from, row, group * group_out, group_out));
+    append(p.fields, {{"in_h", int64_t{in_h}},
+                      {"in_w", int64_t{to.in_width(0)}},
                       {"in_c", int64_t{group_in}},
                       {"out_h", int64_t{y[1]}},
-                      {"out_w", int64_t{y[2]}},
+                      {"out_w", int64_t{to.out_width()}},
                       {"out_c", int64_t{group_out}},
-                      {"in_batch_stride", plane * in_c},
-                      {"in_row_stride", attrs.planar_input ? int64_t{in_w} : int64_t{in_w} * in_c},
+                      {"in_rows", int64_t{to.ring_rows(0)}},
+                      {"in_row_stride", to.row_stride(0)},
                       {"in_pixel_stride", attrs.planar_input ? int64_t{1} : int64_t{in_c}},
                       {"in_channel_stride", attrs.planar_input ? plane : int64_t{1}},
-                      {"out_batch_stride", int64_t{y[1]} * y[2] * out_c},
                       {"out_pixel_stride", int64_t{out_c}}});
-    append(p.fields, window_fields(attrs, w));
+    append(p.fields, window_fields(to, attrs, w));
     append(p.fields, {{"in_zero", int64_t{params.input_zero_point}}});
     append(p.fields, clamp_fields(params));
     const int64_t in_offset = int64_t{group} * group_in * (attrs.planar_input ? plane : 1);
-    to.call("conv",
-            {to.in(0, in_offset), to.out(0, int64_t{group} * group_out), scratch, ParamsArgument{}},
-            std::move(p));
+    for (int64_t image = 0; image < x[0]; ++image) {
+      to.call_rows(bounded ? "conv_bounded" : "conv",
+                   {to.in_image(0, image * in_c * plane + in_offset),
+                    to.out(0, image * y[1] * y[2] * out_c + int64_t{group} * group_out), scratch,
+                    ParamsArgument{}},
+                   p);
+    }
   }
 }
 
@@ -149,34 +273,49 @@ void lower_depthwise(Lowering& to) {
   const Shape& x = to.input(0).shape;
   const Shape& w = to.input(1).shape;
   const Shape& y = to.output().shape;
-  const reference::ConvParams params = reference::conv_params(to.graph(), to.op());
-  const std::vector<int8_t> weights = reference::weight_values(to.input(1));
+  const ConvConstants from = bounded_constants(to, true);
+  const reference::ConvParams& params = from.params;
+  const std::vector<int8_t>& weights = from.weights;
   std::vector<int32_t> sums(static_cast<size_t>(w[3]), 0);
   for (size_t i = 0; i < weights.size(); ++i) sums[i % sums.size()] += weights[i];
+  const bool square = is_square_depthwise(to.graph(), to.op()) && from.bounded;
+  const std::string kernel = !square
+                                 ? "depthwise"
+                                 : "depthwise_" + std::to_string(w[2]) + "x" +
+                                       std::to_string(w[2]) + (attrs.stride_w == 2 ? "_s2" : "");
+  const Argument scratch =
+      square ? to.scratch(MCUNET_DEPTHWISE_SCRATCH_BYTES(int64_t{w[2]})) : Argument{int64_t{0}};
   Params p;
-  p.fields = channel_fields(add_channels(to, params, weights, sums, 0));
-  append(p.fields, {{"batches", int64_t{x[0]}},
-                    {"in_h", int64_t{x[1]}},
-                    {"in_w", int64_t{x[2]}},
+  p.fields = channel_fields(add_channels(
+      to, from, square ? pack_square(weights, w[2], attrs.stride_w, w[3]) : weights, sums, 0));
+  append(p.fields, {{"in_h", int64_t{x[1]}},
+                    {"in_w", int64_t{to.in_width(0)}},
                     {"in_c", int64_t{x[3]}},
+                    {"in_rows", int64_t{to.ring_rows(0)}},
+                    {"in_row_stride", to.row_stride(0)},
                     {"out_h", int64_t{y[1]}},
-                    {"out_w", int64_t{y[2]}},
+                    {"out_w", int64_t{to.out_width()}},
                     {"depth_multiplier", int64_t{w[3] / x[3]}}});
-  append(p.fields, window_fields(attrs, w));
+  append(p.fields, window_fields(to, attrs, w));
   append(p.fields, {{"in_zero", int64_t{params.input_zero_point}}});
   append(p.fields, clamp_fields(params));
-  to.call("depthwise", {to.in(0), to.out(), int64_t{0}, ParamsArgument{}}, std::move(p));
+  for (int64_t image = 0; image < x[0]; ++image) {
+    to.call_rows(kernel,
+                 {to.in_image(0, image * x[1] * x[2] * x[3]), to.out(0, image * y[1] * y[2] * w[3]),
+                  scratch, ParamsArgument{}},
+                 p);
+  }
 }
 
 void lower_fully_connected(Lowering& to) {
   const Shape& w = to.input(1).shape;
-  const reference::ConvParams params = reference::conv_params(to.graph(), to.op());
+  const ConvConstants from = stored_constants(to);
+  const reference::ConvParams& params = from.params;
   bool per_channel = false;
   for (const auto& requantize : params.requantize)
     per_channel = per_channel || !(requantize == params.requantize.front());
   Params p;
-  p.fields = channel_fields(
-      add_rows(to, params, reference::weight_values(to.input(1)), w[1], 0, w[0], !per_channel));
+  p.fields = channel_fields(add_rows(to, from, w[1], 0, w[0], !per_channel));
   append(p.fields, {{"rows", to.input(0).elements() / w[1]},
                     {"in_c", int64_t{w[1]}},
                     {"out_c", int64_t{w[0]}},

@@ -31,7 +31,11 @@ std::vector<Field> broadcast_fields(const Lowering& to) {
   const std::vector<int32_t> second = broadcast_strides(to.input(1).shape, out);
   const std::vector<int32_t> dense = dense_strides(out);
   LoopNest<3> nest;
-  for (size_t i = 0; i < out.size(); ++i) nest.add(out[i], {first[i], second[i], dense[i]});
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (to.by_rows() && i == 1) continue;
+    const bool columns = to.by_rows() && i == 2;
+    nest.add(columns ? to.out_width() : out[i], {first[i], second[i], dense[i]});
+  }
   nest = merged(nest);
   if (nest.extents.empty()) nest.add(1, {1, 1, 1});
   return {{"shape.dims", padded_front(nest.extents, kBroadcastDims, 1)},
@@ -89,7 +93,7 @@ void lower_table(Lowering& to) {
   std::vector<int8_t> values;
   for (const uint8_t byte : table) values.push_back(static_cast<int8_t>(byte));
   const ConstantRef constant = to.int8s("table", values, ConstantRole::Table);
-  to.call("lut", {to.in(0), to.out(), constant, to.output().elements()});
+  to.call("lut", {to.in(0), to.out(), constant, to.per_call(to.output().elements())});
 }
 
 void lower_quantize(Lowering& to) {
@@ -101,7 +105,7 @@ void lower_quantize(Lowering& to) {
   Params p;
   p.fields.push_back({"scale", quantized.quantization.scale()});
   add(p, "zero", quantized.quantization.zero_point());
-  add(p, "count", quantized.elements());
+  add(p, "count", to.per_call(quantized.elements()));
   add(p, "is_unsigned", quantized.dtype == DType::UInt8 ? 1 : 0);
   if (from_float) {
     to.call("quantize_f32", {to.in(0, 0, "float"), to.out(), ParamsArgument{}}, std::move(p));

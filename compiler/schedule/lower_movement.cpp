@@ -89,7 +89,7 @@ void lower_concatenation(Lowering& to) {
   int64_t offset = 0;
   for (size_t i = 0; i < to.op().inputs.size(); ++i) {
     const int64_t part = to.input(i).elements() / outer;
-    copy(to, to.in(i), to.out(0, offset), part_nest(outer, part, part, pitch));
+    copy(to, to.in(i), to.out(0, offset), part_nest(to.per_call(outer), part, part, pitch));
     offset += part;
   }
 }
@@ -141,22 +141,29 @@ void lower_resize(Lowering& to) {
   const Shape& y = to.output().shape;
   if (std::max({x[1], x[2], y[1], y[2]}) > 65535)
     throw Error(ErrorKind::Unsupported, "more than 65,535 rows or columns");
-  const auto indices = [&](int32_t in, int32_t out) {
+  const auto indices = [&](int32_t in, int32_t out, const RowRange& made, int32_t from) {
     std::vector<uint16_t> index;
-    for (int32_t i = 0; i < out; ++i)
-      index.push_back(static_cast<uint16_t>(reference::nearest_index(i, in, out, attrs)));
+    for (int32_t i = made.first; i < made.end; ++i)
+      index.push_back(static_cast<uint16_t>(reference::nearest_index(i, in, out, attrs) - from));
     return index;
   };
   Params p;
-  p.fields = {{"rows", to.uint16s("rows", indices(x[1], y[1]))},
-              {"cols", to.uint16s("cols", indices(x[2], y[2]))},
-              {"batches", int64_t{x[0]}},
-              {"in_h", int64_t{x[1]}},
-              {"in_w", int64_t{x[2]}},
-              {"channels", int64_t{x[3]}},
-              {"out_h", int64_t{y[1]}},
-              {"out_w", int64_t{y[2]}}};
-  to.call("resize_nearest", {to.in(0), to.out(), ParamsArgument{}}, std::move(p));
+  p.fields = {
+      {"rows", to.uint16s("rows", indices(x[1], y[1], {0, y[1]}, 0))},
+      {"cols", to.uint16s("cols", indices(x[2], y[2], to.out_columns(), to.in_columns(0).first))},
+      {"in_h", int64_t{x[1]}},
+      {"in_w", int64_t{to.in_width(0)}},
+      {"channels", int64_t{x[3]}},
+      {"out_h", int64_t{y[1]}},
+      {"out_w", int64_t{to.out_width()}},
+      {"in_rows", int64_t{to.ring_rows(0)}},
+      {"in_row_stride", to.row_stride(0)}};
+  for (int64_t image = 0; image < x[0]; ++image) {
+    to.call_rows("resize_nearest",
+                 {to.in_image(0, image * x[1] * x[2] * x[3]), to.out(0, image * y[1] * y[2] * y[3]),
+                  ParamsArgument{}},
+                 p);
+  }
 }
 
 }  // namespace mcunet::compiler

@@ -1,5 +1,7 @@
 #include "compiler/schedule/schedule.h"
 
+#include <stdexcept>
+
 namespace mcunet::compiler {
 
 const char* c_name(CType type) {
@@ -32,6 +34,56 @@ int64_t constant_bytes(const Schedule& schedule, ConstantRole role) {
     if (constant.role == role) total += static_cast<int64_t>(constant.bytes.size());
   }
   return total;
+}
+
+const Run& Schedule::run_of(size_t op) const {
+  for (const Run& run : runs) {
+    if (op >= run.first_op && op < run.end_op) return run;
+  }
+  throw std::out_of_range("no run has operator " + std::to_string(op));
+}
+
+namespace {
+
+void append_calls(const Schedule& schedule, const Run& run, size_t op, int32_t column,
+                  std::vector<int>& executed) {
+  for (size_t call = run.first_call; call < run.end_call; ++call) {
+    if (schedule.calls[call].op == op && schedule.calls[call].column == column)
+      executed.push_back(static_cast<int>(call));
+  }
+}
+
+}  // namespace
+
+std::vector<int> executed_calls(const Schedule& schedule) {
+  std::vector<int> executed;
+  for (const Run& run : schedule.runs) {
+    switch (run.kind) {
+      case RunKind::Whole:
+        append_calls(schedule, run, run.first_op, 0, executed);
+        break;
+      case RunKind::Rows:
+        for (const uint8_t step : run.order) {
+          if (step == kInputRow) {
+            executed.push_back(-1);
+          } else {
+            append_calls(schedule, run, run.first_op + step, 0, executed);
+          }
+        }
+        break;
+      case RunKind::Patches:
+        for (const std::vector<RowRange>& rows : run.patch_rows) {
+          for (int32_t column = 0; column < run.patch_columns; ++column) {
+            for (size_t i = 0; i < rows.size(); ++i) {
+              for (int32_t row = rows[i].first; row < rows[i].end; ++row)
+                append_calls(schedule, run, run.first_op + i, column, executed);
+            }
+          }
+        }
+        break;
+    }
+  }
+  return executed;
 }
 
 }  // namespace mcunet::compiler

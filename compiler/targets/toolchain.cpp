@@ -5,7 +5,6 @@
 #include <set>
 #include <sstream>
 
-#include "compiler/codegen/sources.h"
 #include "libmcunet/support/error.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/process.h"
@@ -63,7 +62,8 @@ bool cross_compiler_available() {
 }
 
 std::filesystem::path build_firmware(const CompiledModel& model,
-                                     const std::filesystem::path& directory) {
+                                     const std::filesystem::path& directory,
+                                     const std::vector<SourceFile>& network) {
   if (!cross_compiler_available()) {
     throw Error(ErrorKind::External,
                 "arm-none-eabi-gcc and make are needed to build firmware; ./scripts/setup installs "
@@ -73,17 +73,18 @@ std::filesystem::path build_firmware(const CompiledModel& model,
   roomy.options.board = roomy_board(model);
   EmitOptions options;
   options.firmware = true;
-  write_sources(emit_sources(roomy, options), directory);
+  write_sources(emit_sources(roomy, options, network), directory);
   run_or_throw({"make", "firmware"}, directory, "building the firmware");
   return directory / (model.name + ".elf");
 }
 
 std::filesystem::path build_host_runner(const CompiledModel& model,
-                                        const std::filesystem::path& directory) {
-  std::vector<SourceFile> files = {emit_header(model), emit_model(model, model.name),
-                                   emit_host_runner(model)};
-  for (SourceFile& file : emit_weights(model)) files.push_back(std::move(file));
-  for (SourceFile& file : emit_kernels(model, {})) files.push_back(std::move(file));
+                                        const std::filesystem::path& directory,
+                                        const std::vector<SourceFile>& network) {
+  EmitOptions options;
+  options.selftest = false;
+  std::vector<SourceFile> files = network.empty() ? emit_network(model, options) : network;
+  files.push_back(emit_host_runner(model));
   write_sources(files, directory);
   const std::string name = model.name;
   run_or_throw({"cc", "-std=c99", "-O2", "-iquote", ".", name + ".c", name + "_weights.c",

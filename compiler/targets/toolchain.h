@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
+#include "compiler/codegen/sources.h"
 #include "compiler/compile.h"
 
 namespace mcunet::compiler {
@@ -19,16 +21,20 @@ bool cross_compiler_available();  // arm-none-eabi-gcc and make
 // around it need: an emulated core has as much as it takes.
 Board roomy_board(const CompiledModel& model);
 
+// `network` is emit_network(model, {}) in both, where the caller has it already.
+//
 // The project of `model` with --firmware is built in `directory`, which it is written to first:
 // `make firmware`. If the board's memories are too small for it they are enlarged, since an
 // emulated core has what it needs. Returns the path of the ELF; the map lies beside it. Throws
 // Error(External) with the compiler's first messages.
 std::filesystem::path build_firmware(const CompiledModel& model,
-                                     const std::filesystem::path& directory);
+                                     const std::filesystem::path& directory,
+                                     const std::vector<SourceFile>& network = {});
 
 // The same for the host runner (template host_runner.c).
 std::filesystem::path build_host_runner(const CompiledModel& model,
-                                        const std::filesystem::path& directory);
+                                        const std::filesystem::path& directory,
+                                        const std::vector<SourceFile>& network = {});
 
 // Flash of the model's own objects (NAME.o, NAME_weights.o, KERNELS_kernels.o) as the linker placed
 // them, and the .bss and .data they have (0 in sound code). Throws Error(External) when the map

@@ -1,5 +1,6 @@
 #include "libmcunet/emulator/board_caches.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace mcunet {
@@ -27,16 +28,19 @@ EmulatedCaches l1_caches(const Board& board) {
   return caches;
 }
 
-// Any line can be anywhere in the ART accelerator.
+// The ART accelerator: 8 lines of constants, of 16 bytes on the STM32F4 and 32 on the L4, and as
+// many of code as its size gives. Any line can be anywhere; flash delivers 16 bytes at once.
 EmulatedCaches flash_accelerator(const Board& board) {
-  constexpr uint32_t kLine = 16;
+  constexpr uint32_t kDataLines = 8, kFlashWidth = 16;
   EmulatedCaches caches;
-  caches.code = {bytes(board.icache_bytes), bytes(board.icache_bytes) / kLine, kLine};
-  caches.data = {bytes(board.dcache_bytes), bytes(board.dcache_bytes) / kLine, kLine};
+  const uint32_t line = std::max(bytes(board.dcache_bytes) / kDataLines, kFlashWidth);
+  caches.code = {bytes(board.icache_bytes), bytes(board.icache_bytes) / line, line};
+  caches.data = {bytes(board.dcache_bytes), bytes(board.dcache_bytes) / line, line};
   const auto wait = static_cast<uint32_t>(board.flash_wait_states);
   for (const MemoryRegion& region : board.regions) {
     if (region.kind != "flash") continue;
-    caches.memories.push_back({region.origin, static_cast<uint64_t>(region.size), wait, 1 + wait});
+    caches.memories.push_back({region.origin, static_cast<uint64_t>(region.size), wait,
+                               (1 + wait) * (line / kFlashWidth)});
   }
   return caches;
 }

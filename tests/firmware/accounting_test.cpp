@@ -120,6 +120,32 @@ TEST_CASE("the layers' instructions add up to the invocation's") {
   CHECK(functions == total);
 }
 
+TEST_CASE("streaming takes at most 5 % more instructions than layer by layer") {
+  if (!cross_tools("instructions of schedules")) return;
+  // The emulated core takes minutes for the larger networks: MCUNET_NIGHTLY=1 runs them too.
+  const int64_t most_macs = std::getenv("MCUNET_NIGHTLY") != nullptr ? INT64_MAX : 15'000'000;
+  for (const Graph& graph : networks()) {
+    if (total_macs(graph) > most_macs) continue;
+    const auto instructions = [&](compiler::ScheduleKind kind) {
+      compiler::CompileOptions options;
+      options.name = graph.name;
+      options.board = find_board("stm32f746");
+      options.schedule = kind;
+      const FirmwareProgram firmware(compiler::compile(graph, std::string(64, '0'), options));
+      return static_cast<double>(firmware.measurement().instructions);
+    };
+    const double layer = instructions(compiler::ScheduleKind::Layer);
+    const double stream = instructions(compiler::ScheduleKind::Stream);
+    const double percent = 100 * (stream / layer - 1);
+    CAPTURE(graph.name, layer, stream);
+    std::cout << "instructions of " << graph.name
+              << ", stream against layer: " << (percent < 0 ? "" : "+")
+              << std::round(percent * 100) / 100 << " %\n";
+    // Networks of a few operators are all overhead: demo models only print.
+    if (total_macs(graph) > 1'000'000) CHECK(percent <= 5.0);
+  }
+}
+
 TEST_CASE("counted instructions equal QEMU's") {
   if (!cross_tools("comparison with QEMU")) return;
   if (!find_program("qemu-system-arm")) {

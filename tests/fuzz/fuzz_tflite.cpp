@@ -19,6 +19,7 @@
 
 #include "compiler/codegen/sources.h"
 #include "compiler/compile.h"
+#include "compiler/fit.h"
 #include "libmcunet/support/error.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/random.h"

@@ -17,8 +17,12 @@ constexpr size_t kMaxOutputs = 6;
 
 class RandomGraph {
  public:
-  explicit RandomGraph(uint64_t seed)
-      : build_("random_" + std::to_string(seed), seed), random_(build_.random()) {}
+  enum class Flavour { Everything, Rows };
+
+  RandomGraph(uint64_t seed, Flavour flavour)
+      : build_((flavour == Flavour::Rows ? "rows_" : "random_") + std::to_string(seed), seed),
+        random_(build_.random()),
+        flavour_(flavour) {}
 
   Graph make() {
     build_.weights.per_channel = random_.chance(0.75);
@@ -26,6 +30,12 @@ class RandomGraph {
     if (random_.chance(0.2)) build_.weights.negative = 0.2;
     if (random_.chance(0.2)) build_.weights.tiny = 0.2;
     if (random_.chance(0.3)) build_.extreme_zeros = 0.4;
+    if (flavour_ == Flavour::Rows) {
+      add_images();
+      const int64_t steps = random_.between(2, 9);
+      for (int64_t i = 0; i < steps; ++i) add_row_step();
+      return build_.build(choose_outputs());
+    }
     const int64_t inputs = random_.chance(0.75) ? 1 : random_.between(2, 3);
     for (int64_t i = 0; i < inputs; ++i) add_input();
     const int64_t steps = random_.between(1, 10);
@@ -112,6 +122,122 @@ class RandomGraph {
     for (int attempt = 0; attempt < 30; ++attempt) {
       if (try_step(static_cast<int>(random_.below(30)))) return;
     }
+  }
+
+  // Images that are worth going through row by row: higher than wide, some of one row, few batches.
+  void add_images() {
+    Shape shape = {chance(0.93) ? 1 : 2, number(1, 26), number(1, 9), number(1, 8)};
+    if (chance(0.08)) shape[1] = 1;
+    const int64_t inputs = chance(0.88) ? 1 : 2;
+    for (int64_t i = 0; i < inputs; ++i) {
+      Shape own = shape;
+      if (i == 0 && chance(0.12)) {  // planar
+        std::swap(own[1], own[3]);
+        std::swap(own[2], own[3]);
+        keep(build_.transpose(build_.input(own, scale(), zero_point()), {0, 2, 3, 1}));
+      } else {
+        keep(build_.input(own, scale(), zero_point()));
+      }
+    }
+  }
+
+  // Mostly what can take turns row by row; sometimes anything.
+  void add_row_step() {
+    for (int attempt = 0; attempt < 30; ++attempt) {
+      if (try_row_step()) return;
+    }
+  }
+
+  bool try_row_step() {
+    const TensorId x = any();
+    switch (random_.below(20)) {
+      case 0:
+      case 1:
+      case 2:
+        return try_conv(x);
+      case 3:
+      case 4:
+      case 5:
+        return try_depthwise(x);
+      case 6:
+        return try_pointwise(x);
+      case 7:
+        return try_pool(x);
+      case 8:
+        return try_binary(x);
+      case 9:
+      case 10:
+        return try_join(x);
+      case 11:
+        return try_residual(x);
+      case 12:
+        return try_nested_residual(x);
+      case 13:
+        return try_squeeze_and_excite(x);
+      case 14:
+        return try_channel_concat(x);
+      case 15:
+        return try_resize(x);
+      case 16:
+        return try_mean(x);
+      case 17:
+        return try_requantize(x);
+      case 18:
+        return try_padded_conv(x);
+      default:
+        return try_step(static_cast<int>(random_.below(30)));
+    }
+  }
+
+  bool try_pointwise(TensorId x) {
+    if (!image(x)) return false;
+    const int32_t channels = number(1, 16);
+    const int64_t out = elements(x) / shape(x)[3] * channels;
+    if (!affordable(out, out * shape(x)[3])) return false;
+    keep(build_.conv(x, channels, Window::square(1, 1, activation())));
+    return count_macs();
+  }
+
+  // Two results of one shape meet again, however far apart they were made.
+  bool try_join(TensorId x) {
+    std::vector<TensorId> others;
+    for (const TensorId id : live_) {
+      if (id != x && shape(id) == shape(x)) others.push_back(id);
+    }
+    if (others.empty() || !fits(elements(x))) return false;
+    keep(chance(0.7) ? build_.add(x, one_of(others), activation()) : build_.mul(one_of(others), x));
+    return true;
+  }
+
+  //   x → a → b → add(a, b) → add(x, ·), with windows that keep the shape
+  bool try_nested_residual(TensorId x) {
+    if (!image(x)) return false;
+    const int64_t cost = elements(x) * (49 + 25);
+    if (!affordable(4 * elements(x), cost)) return false;
+    macs_ += cost;
+    const auto kernel = [&] { return one_of<int32_t>({1, 3, 5, 7}); };
+    const TensorId a = build_.depthwise(x, 1, Window::square(kernel()));
+    const TensorId b = build_.depthwise(a, 1, Window::square(kernel(), 1, activation()));
+    const TensorId inner = build_.add(a, b);
+    if (chance(0.3)) keep(inner);
+    keep(build_.add(x, chance(0.5) ? build_.depthwise(inner, 1, Window::square(kernel())) : inner));
+    return true;
+  }
+
+  bool try_channel_concat(TensorId x) {
+    if (!image(x)) return false;
+    std::vector<TensorId> parts = {x};
+    int64_t total = elements(x);
+    for (const TensorId id : live_) {
+      const Shape &a = shape(id), &b = shape(x);
+      if (!image(id) || parts.size() >= 4 || chance(0.3)) continue;
+      if (a[0] != b[0] || a[1] != b[1] || a[2] != b[2]) continue;
+      parts.push_back(id);
+      total += elements(id);
+    }
+    if (!fits(2 * total)) return false;
+    keep(build_.concat(parts, 3));
+    return true;
   }
 
   bool try_step(int kind) {
@@ -624,12 +750,19 @@ class RandomGraph {
 
   GraphBuilder build_;
   SplitMix64& random_;
+  Flavour flavour_;
   std::vector<TensorId> live_;  // int8 results that may be read
   int64_t total_ = 0, macs_ = 0;
 };
 
 }  // namespace
 
-Graph random_graph(uint64_t seed) { return RandomGraph(seed).make(); }
+Graph random_graph(uint64_t seed) {
+  return RandomGraph(seed, RandomGraph::Flavour::Everything).make();
+}
+
+Graph random_row_graph(uint64_t seed) {
+  return RandomGraph(seed, RandomGraph::Flavour::Rows).make();
+}
 
 }  // namespace mcunet::testing

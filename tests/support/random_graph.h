@@ -13,4 +13,9 @@ namespace mcunet::testing {
 // 10,000 elements, 2 million multiply-accumulates. The compiler supports all of it.
 Graph random_graph(uint64_t seed);
 
+// The same with mostly operators that can take turns row by row: chains and branches of
+// convolutions, pools, resizes, sums and means with odd strides, dilations and paddings, residuals
+// within residuals, squeeze-and-excite, images of one row, several outputs.
+Graph random_row_graph(uint64_t seed);
+
 }  // namespace mcunet::testing

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "compiler/fit.h"
 #include "libmcunet/support/error.h"
 #include "tests/support/builder.h"
 #include "tests/support/compiled_batch.h"
@@ -71,7 +72,7 @@ TEST_CASE("what does not fit is refused with what would help", "[compile]") {
       build.build({build.conv(build.input({1, 64, 64, 8}), 8, mcunet::testing::Window::square(3))});
   compiler::CompiledModel model = compile_for_test(graph, "large");
   CHECK_NOTHROW(compiler::require_fit(model));
-  model.options.board.sram_bytes = 40000;
+  model.options.board.sram_bytes = model.sram.total() - 1;
   model.options.board.flash_bytes = 100;
   model.options.reserved_sram = 1024;
   try {
@@ -88,4 +89,41 @@ TEST_CASE("what does not fit is refused with what would help", "[compile]") {
   model.options.board.flash_bytes = model.flash.weights + model.flash.constants;
   CHECK_NOTHROW(compiler::require_fit(model, false));
   CHECK_THROWS_AS(compiler::require_fit(model), Error);
+}
+
+TEST_CASE("schedules by name, and what they cost", "[compile]") {
+  GraphBuilder build("schedules", 4);
+  TensorId x = build.input({1, 24, 8, 4});
+  for (const int32_t channels : {24, 2})
+    x = build.depthwise(build.conv(x, channels, mcunet::testing::Window::square(1)), 1,
+                        mcunet::testing::Window::square(3));
+  const Graph graph = build.build({x});
+  compiler::CompileOptions options;
+  options.name = "net";
+  options.board = find_board("stm32f746");
+  const auto compiled = [&](compiler::ScheduleKind kind, bool rows) {
+    options.schedule = kind;
+    options.input_rows = rows;
+    return compiler::compile(graph, std::string(64, '0'), options);
+  };
+  const auto layer = compiled(compiler::ScheduleKind::Layer, false);
+  const auto stream = compiled(compiler::ScheduleKind::Stream, false);
+  const auto rows = compiled(compiler::ScheduleKind::Stream, true);
+  CHECK(layer.schedule.kind == "layer");
+  CHECK(layer.overhead_cycles == 0);
+  CHECK(stream.schedule.kind == "stream");
+  CHECK(stream.overhead_cycles > 0);
+  CHECK(stream.sram.arena < layer.sram.arena);
+  CHECK(rows.schedule.input_rows);
+  CHECK(rows.sram.arena < stream.sram.arena);
+  CHECK(rows.sram.statics > stream.sram.statics);  // the context remembers where it was
+  for (const auto* model : {&layer, &stream, &rows}) {
+    CHECK(model->sram.lower_bound <= model->sram.arena);
+    CHECK(model->sram.activations + model->sram.scratch == model->sram.arena);
+    CHECK(model->recomputed_macs == 0);
+  }
+  // There is room for all of it: nothing slower is chosen.
+  CHECK(compiled(compiler::ScheduleKind::Auto, false).overhead_cycles == 0);
+  options.board.sram_bytes = stream.sram.total() + 64;
+  CHECK(compiled(compiler::ScheduleKind::Auto, false).sram.total() <= options.board.sram_bytes);
 }

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "compiler/kernels/mcunet_kernels.h"
@@ -105,6 +108,177 @@ std::vector<int16_t> scratch_of(int64_t bytes) {
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 
+// Rows of an image: [first, end).
+struct Rows {
+  int first = 0, end = 0;
+  bool empty() const { return first >= end; }
+};
+
+// The rows of an image of in_h rows under a window that begins at row top.
+Rows window_rows(int top, int taps, int dilation, int in_h) {
+  Rows rows;
+  for (int y = top; y < top + taps * dilation; y += dilation) {
+    if (y < 0 || y >= in_h) continue;
+    if (rows.empty()) rows.first = y;
+    rows.end = y + 1;
+  }
+  return rows;
+}
+
+// Checks the row-wise contract of mcunet_kernels.h for one random case: P is the kernel's parameter
+// struct, prepared for the whole image.
+template <typename P>
+class RowWise {
+ public:
+  using Call =
+      std::function<void(const int8_t* in, int8_t* out, const P& p, int32_t row, int32_t rows)>;
+
+  RowWise(Random& random, const P& params, Call call, std::function<Rows(int)> window)
+      : r_(random), p_(params), call_(std::move(call)), window_(std::move(window)) {}
+
+  // A row of the image in bytes, without the gap behind it.
+  RowWise& in_row(int bytes) {
+    in_row_ = bytes;
+    return *this;
+  }
+  RowWise& out_pixel(int bytes, int stride) {
+    pixel_ = bytes, pixel_stride_ = stride;
+    return *this;
+  }
+  // The image is more than its rows: planes.
+  RowWise& only_whole() {
+    rings_ = false;
+    return *this;
+  }
+
+  void check(const Bytes& in, const Bytes& expected) {
+    in_ = &in, expected_ = &expected;
+    out_row_ = p_.out_w * pixel_stride_;
+    REQUIRE(at(p_.out_h * out_row_) == expected.size());
+    whole();
+    for (const bool upwards : {true, false}) {
+      pieces(upwards);
+      if (rings_) ring(upwards);
+    }
+    over_input();
+  }
+
+ private:
+  // Bytes between the pixels of out belong to somebody else.
+  bool same(const int8_t* out) const {
+    for (size_t i = 0; i < expected_->size(); ++i) {
+      if (static_cast<int>(i) % pixel_stride_ < pixel_ && out[i] != (*expected_)[i]) return false;
+    }
+    return true;
+  }
+
+  // The calls that make all rows, first rows and counts, at most `most` rows each.
+  std::vector<Rows> split(int most, bool upwards) {
+    std::vector<Rows> calls;
+    for (int row = 0; row < p_.out_h; row = calls.back().end)
+      calls.push_back({row, std::min(p_.out_h, row + r_.in(1, most))});
+    if (!upwards) std::reverse(calls.begin(), calls.end());
+    return calls;
+  }
+
+  void whole() {
+    Bytes out(expected_->size(), 99);
+    call_(in_->data(), out.data(), p_, 0, p_.out_h);
+    REQUIRE(out == *expected_);
+  }
+
+  void pieces(bool upwards) {
+    Bytes out(expected_->size(), 99);
+    for (const Rows call : split(r_.in(1, 3), upwards))
+      call_(in_->data(), out.data() + call.first * out_row_, p_, call.first, call.end - call.first);
+    REQUIRE(out == *expected_);
+  }
+
+  // As many slots as the calls need, sometimes a few more; garbage in all that they do not need.
+  void ring(bool upwards) {
+    const std::vector<Rows> calls = split(r_.in(1, 3), upwards);
+    std::vector<Rows> needed;
+    P p = p_;
+    p.in_rows = 1;
+    for (const Rows call : calls) {
+      Rows all;
+      for (int y = call.first; y < call.end; ++y) {
+        const Rows window = window_(y);
+        if (window.empty()) continue;
+        all = all.empty() ? window
+                          : Rows{std::min(all.first, window.first), std::max(all.end, window.end)};
+      }
+      needed.push_back(all);
+      p.in_rows = std::max(p.in_rows, all.end - all.first);
+    }
+    if (r_.one_in(3)) p.in_rows = std::min(p_.in_h, p.in_rows + r_.in(1, 2));
+    p.in_row_stride = in_row_ + (r_.one_in(2) ? r_.in(1, 9) : 0);
+    Bytes out(expected_->size(), 99);
+    for (size_t i = 0; i < calls.size(); ++i) {
+      Bytes slots = r_.bytes((p.in_rows - 1) * p.in_row_stride + in_row_);
+      for (int y = needed[i].first; y < needed[i].end; ++y)
+        std::copy_n(in_->begin() + y * p_.in_row_stride, in_row_,
+                    slots.begin() + y % p.in_rows * p.in_row_stride);
+      call_(slots.data(), out.data() + calls[i].first * out_row_, p, calls[i].first,
+            calls[i].end - calls[i].first);
+    }
+    REQUIRE(out == *expected_);
+  }
+
+  // out as far up over in as the contract lets it: no row reaches beyond the first byte that this
+  // row or a later one needs.
+  void over_input() {
+    int64_t before = std::numeric_limits<int64_t>::min();
+    int first_needed = std::numeric_limits<int>::max();
+    for (int y = p_.out_h - 1; y >= 0; --y) {
+      const Rows window = window_(y);
+      if (!window.empty()) first_needed = std::min(first_needed, window.first);
+      if (first_needed <= p_.in_h)
+        before = std::max<int64_t>(before, (y + 1) * out_row_ - first_needed * p_.in_row_stride);
+    }
+    before = std::max<int64_t>(before, -static_cast<int64_t>(in_->size()));  // nothing is needed
+    const int64_t in_begin = std::max<int64_t>(before, 0), out_begin = in_begin - before;
+    const auto in_size = static_cast<int64_t>(in_->size());
+    Bytes memory =
+        r_.bytes(std::max(in_begin + in_size, out_begin + static_cast<int64_t>(expected_->size())));
+    const Bytes garbage = memory;
+    for (const int most : {p_.out_h, 1}) {
+      memory = garbage;
+      std::copy(in_->begin(), in_->end(), memory.begin() + in_begin);
+      int row = 0;
+      while (row < p_.out_h) {
+        const int rows = std::min(most, p_.out_h - row);
+        call_(memory.data() + in_begin, memory.data() + out_begin + row * out_row_, p_, row, rows);
+        row += rows;
+      }
+      REQUIRE(same(memory.data() + out_begin));
+    }
+  }
+
+  Random& r_;
+  P p_;
+  Call call_;
+  std::function<Rows(int)> window_;
+  const Bytes* in_ = nullptr;
+  const Bytes* expected_ = nullptr;
+  int in_row_ = 0, out_row_ = 0, pixel_ = 0, pixel_stride_ = 0;
+  bool rings_ = true;
+};
+
+// The same bytes some distance before where they were.
+struct Before {
+  Bytes memory;
+  int8_t* in;
+
+  Before(Random& r, const Bytes& bytes, size_t output) : memory(r.bytes(r.in(0, 40))) {
+    const size_t distance = memory.size();
+    memory.insert(memory.end(), bytes.begin(), bytes.end());
+    if (memory.size() < output) memory.resize(output);
+    in = memory.data() + distance;
+  }
+  int8_t* out() { return memory.data(); }
+};
+
 }  // namespace
 
 TEST_CASE("requantize rounds twice, exactly", "[kernels]") {
@@ -133,12 +307,32 @@ TEST_CASE("requantize rounds twice, exactly", "[kernels]") {
   CHECK(wrong == 0);
 }
 
+namespace {
+
+// In the order of mcunet_params.h.
+Bytes pack_pointwise(const Bytes& weights, int in_c, int out_c) {
+  Bytes packed;
+  const auto w = [&](int c, int i) {
+    return c < out_c && i < in_c ? weights[at(c * in_c + i)] : int8_t{0};
+  };
+  for (int c = 0; c < out_c; c += 2)
+    for (int i = 0; i < in_c; i += 4)
+      for (const int k : {i, i + 2, i + 1, i + 3}) {
+        packed.push_back(w(c, k));
+        packed.push_back(w(c + 1, k));
+      }
+  REQUIRE(packed.size() == at(MCUNET_CONV_1X1_WEIGHT_BYTES(in_c, out_c)));
+  return packed;
+}
+
+}  // namespace
+
 TEST_CASE("convolution", "[kernels]") {
-  for (uint32_t seed = 0; seed < 600; ++seed) {
+  int bounded = 0;
+  for (uint32_t seed = 0; seed < 1000; ++seed) {
     INFO("seed " << seed);
     Random r(seed);
     mcunet_conv_params p{};
-    p.batches = r.in(1, 2);
     p.in_h = r.in(1, 9), p.in_w = r.in(1, 9), p.in_c = r.in(1, 11);
     p.out_c = r.in(1, 7);
     p.kernel_h = static_cast<int16_t>(r.in(1, 5)), p.kernel_w = static_cast<int16_t>(r.in(1, 5));
@@ -149,7 +343,8 @@ TEST_CASE("convolution", "[kernels]") {
     p.out_h = r.in(1, 6), p.out_w = r.in(1, 6);  // may reach far beyond the image: all padding
     p.in_zero = r.byte(), p.out_zero = r.byte();
     r.clamp(p.act_min, p.act_max);
-    switch (r.in(0, 2)) {
+    const int layout = r.in(0, 2);
+    switch (layout) {
       case 0:  // dense
         p.in_channel_stride = 1, p.in_pixel_stride = p.in_c, p.in_row_stride = p.in_w * p.in_c;
         break;
@@ -160,11 +355,13 @@ TEST_CASE("convolution", "[kernels]") {
       default:  // planar
         p.in_channel_stride = p.in_h * p.in_w, p.in_pixel_stride = 1, p.in_row_stride = p.in_w;
     }
-    p.in_batch_stride = p.in_h * p.in_row_stride + p.in_c * p.in_channel_stride;
+    p.in_rows = p.in_h;
     p.out_pixel_stride = p.out_c + r.in(0, 3);
-    p.out_batch_stride = p.out_h * p.out_w * p.out_pixel_stride + r.in(0, 3);
     const int k = p.kernel_h * p.kernel_w * p.in_c, k4 = MCUNET_ROUND_UP_4(k);
-    const Bytes in = r.bytes(p.batches * p.in_batch_stride);
+    const bool planar = layout == 2;
+    const int in_row = p.in_w * p.in_pixel_stride;
+    const Bytes in =
+        r.bytes(planar ? p.in_c * p.in_channel_stride : (p.in_h - 1) * p.in_row_stride + in_row);
     Bytes weights = r.bytes(p.out_c * k4);
     const auto bias = r.biases(p.out_c);
     const auto multiplier = r.multipliers(p.out_c);
@@ -180,66 +377,100 @@ TEST_CASE("convolution", "[kernels]") {
     }
     p.weights = weights.data(), p.bias = folded.data(), p.multiplier = multiplier.data(),
     p.shift = shift.data();
-    const auto out_size = p.batches * p.out_batch_stride;
-    Bytes expected(at(out_size), 99), out = expected;
-    for (int b = 0; b < p.batches; ++b)
-      for (int oy = 0; oy < p.out_h; ++oy)
-        for (int ox = 0; ox < p.out_w; ++ox)
-          for (int c = 0; c < p.out_c; ++c) {
-            int64_t acc = bias[at(c)];
-            for (int i = 0; i < k; ++i) {
-              const int ic = i % p.in_c, kx = i / p.in_c % p.kernel_w, ky = i / p.in_c / p.kernel_w;
-              const int y = oy * p.stride_h - p.pad_top + ky * p.dilation_h;
-              const int x = ox * p.stride_w - p.pad_left + kx * p.dilation_w;
-              if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
-              const int value = in[at(b * p.in_batch_stride + y * p.in_row_stride +
-                                      x * p.in_pixel_stride + ic * p.in_channel_stride)];
-              acc += (value - p.in_zero) * weights[at(c * k4 + i)];
-            }
-            expected[at(b * p.out_batch_stride + (oy * p.out_w + ox) * p.out_pixel_stride + c)] =
-                naive_output(acc, multiplier[at(c)], shift[at(c)], p.out_zero, p.act_min,
-                             p.act_max);
+    Bytes expected(at(p.out_h * p.out_w * p.out_pixel_stride), 99);
+    for (int oy = 0; oy < p.out_h; ++oy)
+      for (int ox = 0; ox < p.out_w; ++ox)
+        for (int c = 0; c < p.out_c; ++c) {
+          int64_t acc = bias[at(c)];
+          for (int i = 0; i < k; ++i) {
+            const int ic = i % p.in_c, kx = i / p.in_c % p.kernel_w, ky = i / p.in_c / p.kernel_w;
+            const int y = oy * p.stride_h - p.pad_top + ky * p.dilation_h;
+            const int x = ox * p.stride_w - p.pad_left + kx * p.dilation_w;
+            if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
+            const int value =
+                in[at(y * p.in_row_stride + x * p.in_pixel_stride + ic * p.in_channel_stride)];
+            acc += (value - p.in_zero) * weights[at(c * k4 + i)];
           }
+          expected[at((oy * p.out_w + ox) * p.out_pixel_stride + c)] =
+              naive_output(acc, multiplier[at(c)], shift[at(c)], p.out_zero, p.act_min, p.act_max);
+        }
     auto scratch = scratch_of(MCUNET_CONV_SCRATCH_BYTES(k));
-    mcunet_conv(in.data(), out.data(), scratch.data(), &p);
-    REQUIRE(out == expected);
+    // The kernel for bounded sums wherever it may be used, its weights in the order it wants.
+    bool fits = (planar || p.in_c % 4 != 0) ? k4 <= MCUNET_CONV_BOUNDED_TAPS : true;
+    Bytes rows_only;
+    for (int c = 0; c < p.out_c; ++c) {
+      int64_t most = std::abs(int64_t{bias[at(c)]});
+      for (int i = 0; i < k; ++i) {
+        rows_only.push_back(weights[at(c * k4 + i)]);
+        most += 255 * std::abs(int{weights[at(c * k4 + i)]});
+      }
+      fits = fits && most << std::max<int>(shift[at(c)], 0) < int64_t{1} << 30;
+    }
+    const Bytes packed = pack_pointwise(rows_only, k, p.out_c);
+    if (fits) p.weights = packed.data();
+    bounded += fits ? 1 : 0;
+    RowWise<mcunet_conv_params> rows(
+        r, p,
+        [&](const int8_t* from, int8_t* to, const mcunet_conv_params& params, int32_t row,
+            int32_t n) {
+          (fits ? mcunet_conv_bounded : mcunet_conv)(from, to, scratch.data(), &params, row, n);
+        },
+        [&](int y) {
+          return window_rows(y * p.stride_h - p.pad_top, p.kernel_h, p.dilation_h, p.in_h);
+        });
+    if (planar) rows.only_whole();
+    rows.in_row(in_row).out_pixel(p.out_c, p.out_pixel_stride).check(in, expected);
   }
+  CHECK(bounded > 200);
+  CHECK(bounded < 800);
 }
 
 TEST_CASE("1x1 convolution", "[kernels]") {
-  for (uint32_t seed = 0; seed < 600; ++seed) {
+  int bounded = 0;
+  for (uint32_t seed = 0; seed < 900; ++seed) {
     INFO("seed " << seed);
     Random r(seed);
     mcunet_conv_1x1_params p{};
     p.pixels = r.in(1, 14), p.in_c = r.in(1, 37), p.out_c = r.in(1, 9);
     p.out_zero = r.byte();
     r.clamp(p.act_min, p.act_max);
-    const int k4 = MCUNET_ROUND_UP_4(p.in_c);
     Bytes in = r.bytes(p.pixels * p.in_c);
-    Bytes weights = r.bytes(p.out_c * k4);
-    for (int c = 0; c < p.out_c; ++c)
-      for (int i = p.in_c; i < k4; ++i) weights[at(c * k4 + i)] = 0;
+    const Bytes weights = r.bytes(p.out_c * p.in_c);
+    const Bytes packed = pack_pointwise(weights, p.in_c, p.out_c);
     const auto bias = r.biases(p.out_c);
     const auto multiplier = r.multipliers(p.out_c);
     const Bytes shift = r.shifts(p.out_c, 16);
-    p.weights = weights.data(), p.bias = bias.data(), p.multiplier = multiplier.data(),
+    bool fits = true;
+    for (int c = 0; c < p.out_c; ++c) {
+      const int64_t most = std::abs(int64_t{bias[at(c)]}) + p.in_c * 128 * 128;
+      if (most << std::max<int>(shift[at(c)], 0) >= int64_t{1} << 30) fits = false;
+    }
+    bounded += fits ? 1 : 0;
+    const auto kernel = fits ? mcunet_conv_1x1 : mcunet_conv_1x1_any;
+    p.weights = packed.data(), p.bias = bias.data(), p.multiplier = multiplier.data(),
     p.shift = shift.data();
     Bytes expected(at(p.pixels * p.out_c)), out(expected.size());
     for (int n = 0; n < p.pixels; ++n)
       for (int c = 0; c < p.out_c; ++c) {
         int64_t acc = bias[at(c)];
-        for (int i = 0; i < p.in_c; ++i) acc += in[at(n * p.in_c + i)] * weights[at(c * k4 + i)];
+        for (int i = 0; i < p.in_c; ++i)
+          acc += in[at(n * p.in_c + i)] * weights[at(c * p.in_c + i)];
         expected[at(n * p.out_c + c)] =
             naive_output(acc, multiplier[at(c)], shift[at(c)], p.out_zero, p.act_min, p.act_max);
       }
     auto scratch = scratch_of(MCUNET_CONV_1X1_SCRATCH_BYTES(p.in_c));
-    mcunet_conv_1x1(in.data(), out.data(), scratch.data(), &p);
+    kernel(in.data(), out.data(), scratch.data(), &p);
     REQUIRE(out == expected);
     if (p.out_c <= p.in_c) {  // documented: in place
-      mcunet_conv_1x1(in.data(), in.data(), scratch.data(), &p);
+      Before before(r, in, expected.size());
+      kernel(before.in, before.out(), scratch.data(), &p);
+      REQUIRE(std::equal(expected.begin(), expected.end(), before.out()));
+      kernel(in.data(), in.data(), scratch.data(), &p);
       REQUIRE(std::equal(expected.begin(), expected.end(), in.begin()));
     }
   }
+  CHECK(bounded > 100);
+  CHECK(bounded < 880);
 }
 
 TEST_CASE("depthwise convolution", "[kernels]") {
@@ -247,7 +478,6 @@ TEST_CASE("depthwise convolution", "[kernels]") {
     INFO("seed " << seed);
     Random r(seed);
     mcunet_depthwise_params p{};
-    p.batches = r.in(1, 2);
     p.in_h = r.in(1, 9), p.in_w = r.in(1, 9), p.in_c = r.in(1, 13);
     p.out_h = r.in(1, 6), p.out_w = r.in(1, 6);
     p.depth_multiplier = static_cast<int16_t>(r.one_in(3) ? r.in(2, 4) : 1);
@@ -259,7 +489,9 @@ TEST_CASE("depthwise convolution", "[kernels]") {
     p.in_zero = r.byte(), p.out_zero = r.byte();
     r.clamp(p.act_min, p.act_max);
     const int out_c = p.in_c * p.depth_multiplier, taps = p.kernel_h * p.kernel_w;
-    const Bytes in = r.bytes(p.batches * p.in_h * p.in_w * p.in_c);
+    const int in_row = p.in_w * p.in_c;
+    p.in_rows = p.in_h, p.in_row_stride = in_row + (r.one_in(2) ? r.in(1, 9) : 0);
+    const Bytes in = r.bytes((p.in_h - 1) * p.in_row_stride + in_row);
     const Bytes weights = r.bytes(taps * out_c);
     const auto bias = r.biases(out_c);
     const auto multiplier = r.multipliers(out_c);
@@ -272,27 +504,156 @@ TEST_CASE("depthwise convolution", "[kernels]") {
     }
     p.weights = weights.data(), p.bias = folded.data(), p.multiplier = multiplier.data(),
     p.shift = shift.data();
-    Bytes expected(at(p.batches * p.out_h * p.out_w * out_c)), out(expected.size());
+    Bytes expected(at(p.out_h * p.out_w * out_c));
     size_t o = 0;
-    for (int b = 0; b < p.batches; ++b)
-      for (int oy = 0; oy < p.out_h; ++oy)
-        for (int ox = 0; ox < p.out_w; ++ox)
-          for (int c = 0; c < out_c; ++c) {
-            int64_t acc = bias[at(c)];
-            for (int t = 0; t < taps; ++t) {
-              const int y = oy * p.stride_h - p.pad_top + t / p.kernel_w * p.dilation_h;
-              const int x = ox * p.stride_w - p.pad_left + t % p.kernel_w * p.dilation_w;
-              if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
-              const int value =
-                  in[at(((b * p.in_h + y) * p.in_w + x) * p.in_c + c / p.depth_multiplier)];
-              acc += (value - p.in_zero) * weights[at(t * out_c + c)];
-            }
-            expected[o++] = naive_output(acc, multiplier[at(c)], shift[at(c)], p.out_zero,
-                                         p.act_min, p.act_max);
+    for (int oy = 0; oy < p.out_h; ++oy)
+      for (int ox = 0; ox < p.out_w; ++ox)
+        for (int c = 0; c < out_c; ++c) {
+          int64_t acc = bias[at(c)];
+          for (int t = 0; t < taps; ++t) {
+            const int y = oy * p.stride_h - p.pad_top + t / p.kernel_w * p.dilation_h;
+            const int x = ox * p.stride_w - p.pad_left + t % p.kernel_w * p.dilation_w;
+            if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
+            const int value = in[at(y * p.in_row_stride + x * p.in_c + c / p.depth_multiplier)];
+            acc += (value - p.in_zero) * weights[at(t * out_c + c)];
           }
-    mcunet_depthwise(in.data(), out.data(), nullptr, &p);
-    REQUIRE(out == expected);
+          expected[o++] =
+              naive_output(acc, multiplier[at(c)], shift[at(c)], p.out_zero, p.act_min, p.act_max);
+        }
+    RowWise<mcunet_depthwise_params>(
+        r, p,
+        [](const int8_t* from, int8_t* to, const mcunet_depthwise_params& params, int32_t row,
+           int32_t n) { mcunet_depthwise(from, to, nullptr, &params, row, n); },
+        [&](int y) {
+          return window_rows(y * p.stride_h - p.pad_top, p.kernel_h, p.dilation_h, p.in_h);
+        })
+        .in_row(in_row)
+        .out_pixel(out_c, out_c)
+        .check(in, expected);
   }
+}
+
+namespace {
+
+// In the order of mcunet_params.h.
+Bytes pack_square(const Bytes& weights, int k, int stride, int channels) {
+  Bytes packed;
+  for (int c = 0; c < channels; ++c) {
+    std::vector<std::pair<int8_t, int8_t>> pairs;
+    const auto w = [&](int ky, int kx) { return weights[at((ky * k + kx) * channels + c)]; };
+    for (int ky = 0; ky < k; ky += stride == 1 ? 2 : 1)
+      for (int kx = 0; kx < k; ++kx) {
+        if (stride == 1 && ky + 1 < k) pairs.emplace_back(w(ky, kx), w(ky + 1, kx));
+        if (stride == 1 && ky + 1 == k && kx + 1 < k) pairs.emplace_back(w(ky, kx), w(ky, kx + 1));
+        if (stride == 2 && kx % 2 == 0)
+          pairs.emplace_back(w(ky, kx), kx + 1 < k ? w(ky, kx + 1) : int8_t{0});
+      }
+    REQUIRE(static_cast<int>(pairs.size()) == MCUNET_DEPTHWISE_PAIRS(k, stride));
+    if (pairs.size() % 2 != 0) pairs.emplace_back(0, 0);
+    for (size_t i = 0; i < pairs.size(); i += 2) {
+      for (const int8_t byte :
+           {pairs[i].first, pairs[i + 1].first, pairs[i].second, pairs[i + 1].second})
+        packed.push_back(byte);
+    }
+  }
+  REQUIRE(packed.size() == at(channels * MCUNET_DEPTHWISE_WEIGHT_BYTES(k, stride)));
+  return packed;
+}
+
+}  // namespace
+
+TEST_CASE("depthwise convolution with a square kernel", "[kernels]") {
+  using Kernel =
+      void (*)(const int8_t*, int8_t*, int16_t*, const mcunet_depthwise_params*, int32_t, int32_t);
+  const Kernel kernels[] = {mcunet_depthwise_3x3, mcunet_depthwise_3x3_s2,
+                            mcunet_depthwise_5x5, mcunet_depthwise_5x5_s2,
+                            mcunet_depthwise_7x7, mcunet_depthwise_7x7_s2};
+  for (uint32_t seed = 0; seed < 900; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    const int which = r.in(0, 5), k = 3 + which / 2 * 2, stride = 1 + which % 2;
+    const bool wide = r.one_in(8);  // several strips
+    mcunet_depthwise_params p{};
+    p.in_h = r.in(1, 9), p.in_w = r.in(1, wide ? 70 : 14), p.in_c = r.in(4, 13);
+    p.out_h = r.in(1, 5), p.out_w = r.in(1, wide ? 60 : 11);
+    p.depth_multiplier = p.dilation_h = p.dilation_w = 1;
+    p.kernel_h = p.kernel_w = static_cast<int16_t>(k);
+    p.stride_h = static_cast<int16_t>(r.in(1, 3)), p.stride_w = static_cast<int16_t>(stride);
+    p.pad_top = static_cast<int16_t>(r.in(0, 4)), p.pad_left = static_cast<int16_t>(r.in(0, 4));
+    p.in_zero = r.byte(), p.out_zero = r.byte();
+    r.clamp(p.act_min, p.act_max);
+    const int c = p.in_c, taps = k * k, in_row = p.in_w * c;
+    p.in_rows = p.in_h, p.in_row_stride = in_row + (r.one_in(2) ? r.in(1, 9) : 0);
+    const Bytes in = r.bytes((p.in_h - 1) * p.in_row_stride + in_row);
+    const Bytes weights = r.bytes(taps * c), packed = pack_square(weights, k, stride, c);
+    std::vector<int32_t> bias(at(c)), folded;
+    const auto multiplier = r.multipliers(c);
+    Bytes shift = r.shifts(c, 15);
+    // Up to the bound that is promised for sums.
+    for (int i = 0; i < c; ++i) {
+      int64_t sum = 0, magnitude = 0;
+      for (int t = 0; t < taps; ++t) {
+        sum += weights[at(t * c + i)];
+        magnitude += 255 * std::abs(int{weights[at(t * c + i)]});
+      }
+      const int64_t limit = (int64_t{1} << (30 - std::max<int>(shift[at(i)], 0))) - 1 - magnitude;
+      bias[at(i)] =
+          r.one_in(10) ? static_cast<int32_t>(r.one_in(2) ? limit : -limit) : r.in(-20000, 20000);
+      folded.push_back(wrap(bias[at(i)] - p.in_zero * sum));
+      if (std::abs(int64_t{bias[at(i)]}) > limit) shift[at(i)] = 0;
+    }
+    p.bias = folded.data(), p.multiplier = multiplier.data(), p.shift = shift.data();
+    Bytes expected(at(p.out_h * p.out_w * c));
+    size_t o = 0;
+    for (int oy = 0; oy < p.out_h; ++oy)
+      for (int ox = 0; ox < p.out_w; ++ox)
+        for (int i = 0; i < c; ++i) {
+          int64_t acc = bias[at(i)];
+          for (int t = 0; t < taps; ++t) {
+            const int y = oy * p.stride_h - p.pad_top + t / k, x = ox * stride - p.pad_left + t % k;
+            if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
+            acc += (in[at(y * p.in_row_stride + x * c + i)] - p.in_zero) * weights[at(t * c + i)];
+          }
+          expected[o++] =
+              naive_output(acc, multiplier[at(i)], shift[at(i)], p.out_zero, p.act_min, p.act_max);
+        }
+    p.weights = packed.data();
+    auto scratch = scratch_of(MCUNET_DEPTHWISE_SCRATCH_BYTES(k));
+    RowWise<mcunet_depthwise_params>(
+        r, p,
+        [&](const int8_t* from, int8_t* to, const mcunet_depthwise_params& params, int32_t row,
+            int32_t n) { kernels[which](from, to, scratch.data(), &params, row, n); },
+        [&](int y) { return window_rows(y * p.stride_h - p.pad_top, k, 1, p.in_h); })
+        .in_row(in_row)
+        .out_pixel(c, c)
+        .check(in, expected);
+  }
+}
+
+TEST_CASE("the short requantization of bounded sums is exact", "[kernels]") {
+  Random r(7);
+  int64_t wrong = 0;
+  for (int i = 0; i < 300000; ++i) {
+    const int shift = r.in(-31, 8), left = std::max(shift, 0), zero = r.byte();
+    const int32_t most = (int32_t{1} << (30 - left)) - 1;
+    const int32_t multiplier = r.multiplier();
+    const mcunet_scale scale = mcunet_scale_of(multiplier, shift, zero);
+    uint32_t four[4], two[2];
+    int32_t sums[4];
+    for (int j = 0; j < 4; ++j) {
+      sums[j] = r.one_in(6) ? (r.one_in(2) ? most : -most) : r.in(-most, most) >> r.in(0, 29);
+      four[j] = static_cast<uint32_t>(sums[j]);
+      if (j < 2) two[j] = four[j];
+    }
+    mcunet_scale4(four, scale);
+    mcunet_scale2(two, scale);
+    for (int j = 0; j < 4; ++j) {
+      const int8_t expected = naive_output(sums[j], multiplier, shift, zero, -128, 127);
+      wrong += static_cast<int32_t>(four[j]) != expected;
+      if (j < 2) wrong += static_cast<int32_t>(two[j]) != expected;
+    }
+  }
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("fully connected", "[kernels]") {
@@ -370,18 +731,24 @@ struct BroadcastCase {
   }
 
   template <typename P>
-  void check(void (*kernel)(const int8_t*, const int8_t*, int8_t*, const P*), P p, Bytes in1,
-             Bytes in2, const Bytes& expected) const {
+  void check(Random& r, void (*kernel)(const int8_t*, const int8_t*, int8_t*, const P*), P p,
+             Bytes in1, Bytes in2, const Bytes& expected) const {
     p.shape = shape;
     Bytes out(expected.size());
     kernel(in1.data(), in2.data(), out.data(), &p);
     REQUIRE(out == expected);
     if (plain1) {
+      Before before(r, in1, expected.size());
+      kernel(before.in, in2.data(), before.out(), &p);
+      REQUIRE(std::equal(expected.begin(), expected.end(), before.out()));
       Bytes both = in1;
       kernel(both.data(), in2.data(), both.data(), &p);
       REQUIRE(both == expected);
     }
     if (plain2) {
+      Before before(r, in2, expected.size());
+      kernel(in1.data(), before.in, before.out(), &p);
+      REQUIRE(std::equal(expected.begin(), expected.end(), before.out()));
       kernel(in1.data(), in2.data(), in2.data(), &p);
       REQUIRE(in2 == expected);
     }
@@ -401,11 +768,14 @@ TEST_CASE("add, subtract, multiply, minimum and maximum with broadcasting", "[ke
     add.multiplier1 = r.multiplier(), add.multiplier2 = r.multiplier(),
     add.out_multiplier = r.multiplier();
     add.shift1 = static_cast<int8_t>(r.in(-8, 0)), add.shift2 = static_cast<int8_t>(r.in(-8, 0));
+    // As it is in models: one of the inputs has the larger scale, and the multiplier 1 / 2.
+    if (r.one_in(3)) add.multiplier1 = 1 << 30, add.shift1 = 0;
+    if (r.one_in(3)) add.multiplier2 = 1 << 30, add.shift2 = 0;
     add.out_shift = static_cast<int8_t>(r.in(-22, -16));
     add.zero1 = r.byte(), add.zero2 = r.byte(), add.out_zero = r.byte();
     add.subtract = static_cast<int8_t>(r.in(0, 1));
     r.clamp(add.act_min, add.act_max);
-    c.check(mcunet_add, add, in1, in2, c.apply(in1, in2, [&](int x1, int x2) {
+    c.check(r, mcunet_add, add, in1, in2, c.apply(in1, in2, [&](int x1, int x2) {
       const int64_t a = naive_requantize((x1 - add.zero1) * 1048576, add.multiplier1, add.shift1);
       const int64_t b = naive_requantize((x2 - add.zero2) * 1048576, add.multiplier2, add.shift2);
       return naive_output(add.subtract ? a - b : a + b, add.out_multiplier, add.out_shift,
@@ -416,16 +786,16 @@ TEST_CASE("add, subtract, multiply, minimum and maximum with broadcasting", "[ke
     mul.multiplier = r.multiplier(), mul.shift = r.shift(13);
     mul.zero1 = r.byte(), mul.zero2 = r.byte(), mul.out_zero = r.byte();
     r.clamp(mul.act_min, mul.act_max);
-    c.check(mcunet_mul, mul, in1, in2, c.apply(in1, in2, [&](int x1, int x2) {
+    c.check(r, mcunet_mul, mul, in1, in2, c.apply(in1, in2, [&](int x1, int x2) {
       return naive_output((x1 - mul.zero1) * (x2 - mul.zero2), mul.multiplier, mul.shift,
                           mul.out_zero, mul.act_min, mul.act_max);
     }));
 
     mcunet_minmax_params minmax{};
-    c.check(mcunet_minmax, minmax, in1, in2,
+    c.check(r, mcunet_minmax, minmax, in1, in2,
             c.apply(in1, in2, [](int8_t a, int8_t b) { return std::min(a, b); }));
     minmax.maximum = 1;
-    c.check(mcunet_minmax, minmax, in1, in2,
+    c.check(r, mcunet_minmax, minmax, in1, in2,
             c.apply(in1, in2, [](int8_t a, int8_t b) { return std::max(a, b); }));
   }
 }
@@ -435,7 +805,7 @@ TEST_CASE("average and maximum pooling", "[kernels]") {
     INFO("seed " << seed);
     Random r(seed);
     mcunet_pool_params p{};
-    p.batches = r.in(1, 2), p.channels = r.in(1, 6);
+    p.channels = r.one_in(2) ? r.in(1, 3) : r.in(4, 13);
     p.in_h = r.in(1, 9), p.in_w = r.in(1, 9);
     p.filter_h = static_cast<int16_t>(r.in(1, 5)), p.filter_w = static_cast<int16_t>(r.in(1, 5));
     p.stride_h = static_cast<int16_t>(r.in(1, 3)), p.stride_w = static_cast<int16_t>(r.in(1, 3));
@@ -445,29 +815,39 @@ TEST_CASE("average and maximum pooling", "[kernels]") {
     p.out_h = (p.in_h - 1 + p.pad_top) / p.stride_h + 1,
     p.out_w = (p.in_w - 1 + p.pad_left) / p.stride_w + 1;
     r.clamp(p.act_min, p.act_max);
-    const Bytes in = r.bytes(p.batches * p.in_h * p.in_w * p.channels);
+    const int in_row = p.in_w * p.channels;
+    p.in_rows = p.in_h, p.in_row_stride = in_row + (r.one_in(2) ? r.in(1, 9) : 0);
+    const Bytes in = r.bytes((p.in_h - 1) * p.in_row_stride + in_row);
     Bytes average, maximum;
-    for (int b = 0; b < p.batches; ++b)
-      for (int oy = 0; oy < p.out_h; ++oy)
-        for (int ox = 0; ox < p.out_w; ++ox)
-          for (int c = 0; c < p.channels; ++c) {
-            int sum = 0, n = 0, best = -128;
-            for (int i = 0; i < p.filter_h * p.filter_w; ++i) {
-              const int y = oy * p.stride_h - p.pad_top + i / p.filter_w;
-              const int x = ox * p.stride_w - p.pad_left + i % p.filter_w;
-              if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
-              const int value = in[at(((b * p.in_h + y) * p.in_w + x) * p.channels + c)];
-              sum += value, ++n, best = std::max(best, value);
-            }
-            const int mean = (sum > 0 ? sum + n / 2 : sum - n / 2) / n;
-            average.push_back(static_cast<int8_t>(std::clamp<int>(mean, p.act_min, p.act_max)));
-            maximum.push_back(static_cast<int8_t>(std::clamp<int>(best, p.act_min, p.act_max)));
+    for (int oy = 0; oy < p.out_h; ++oy)
+      for (int ox = 0; ox < p.out_w; ++ox)
+        for (int c = 0; c < p.channels; ++c) {
+          int sum = 0, n = 0, best = -128;
+          for (int i = 0; i < p.filter_h * p.filter_w; ++i) {
+            const int y = oy * p.stride_h - p.pad_top + i / p.filter_w;
+            const int x = ox * p.stride_w - p.pad_left + i % p.filter_w;
+            if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
+            const int value = in[at(y * p.in_row_stride + x * p.channels + c)];
+            sum += value, ++n, best = std::max(best, value);
           }
-    Bytes out(average.size());
-    mcunet_average_pool(in.data(), out.data(), &p);
-    REQUIRE(out == average);
-    mcunet_max_pool(in.data(), out.data(), &p);
-    REQUIRE(out == maximum);
+          const int mean = (sum > 0 ? sum + n / 2 : sum - n / 2) / n;
+          average.push_back(static_cast<int8_t>(std::clamp<int>(mean, p.act_min, p.act_max)));
+          maximum.push_back(static_cast<int8_t>(std::clamp<int>(best, p.act_min, p.act_max)));
+        }
+    const auto check =
+        [&](void (*kernel)(const int8_t*, int8_t*, const mcunet_pool_params*, int32_t, int32_t),
+            const Bytes& expected) {
+          RowWise<mcunet_pool_params>(
+              r, p,
+              [kernel](const int8_t* from, int8_t* to, const mcunet_pool_params& params,
+                       int32_t row, int32_t n) { kernel(from, to, &params, row, n); },
+              [&](int y) { return window_rows(y * p.stride_h - p.pad_top, p.filter_h, 1, p.in_h); })
+              .in_row(in_row)
+              .out_pixel(p.channels, p.channels)
+              .check(in, expected);
+        };
+    check(mcunet_average_pool, average);
+    check(mcunet_max_pool, maximum);
   }
 }
 
@@ -520,6 +900,88 @@ TEST_CASE("mean", "[kernels]") {
   }
 }
 
+TEST_CASE("mean of rows that arrive one by one", "[kernels]") {
+  for (uint32_t seed = 0; seed < 400; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    const int height = r.in(1, 7), width = r.one_in(3) ? 1 : r.in(1, 9), channels = r.in(1, 13);
+    const bool upwards = r.one_in(2);
+    const int row_size = width * channels;
+    mcunet_mean_rows_params p{};
+    p.width = width, p.channels = channels;
+    p.offset = r.byte() * width * height;
+    p.multiplier = r.multiplier(), p.shift = static_cast<int8_t>(r.in(-10, 0));
+    p.out_zero = r.byte();
+    r.clamp(p.act_min, p.act_max);
+    p.first_row = upwards ? 0 : height - 1, p.last_row = upwards ? height - 1 : 0;
+    const Bytes in = r.bytes(height * row_size);
+
+    mcunet_mean_params whole{};
+    for (int d = 0; d < MCUNET_MAX_REDUCE_DIMS; ++d) whole.kept[d] = whole.reduced[d] = 1;
+    whole.kept[3] = channels, whole.kept_in_strides[3] = whole.kept_out_strides[3] = 1;
+    whole.reduced[3] = width * height, whole.reduced_strides[3] = channels;
+    whole.offset = p.offset, whole.multiplier = p.multiplier, whole.shift = p.shift;
+    whole.out_zero = p.out_zero, whole.act_min = p.act_min, whole.act_max = p.act_max;
+    Bytes expected(at(channels));
+    mcunet_mean(in.data(), expected.data(), &whole);
+
+    for (int c = 0; c < channels; ++c) {
+      int64_t sum = -int64_t{p.offset};
+      for (int i = 0; i < width * height; ++i) sum += in[at(i * channels + c)];
+      REQUIRE(expected[at(c)] ==
+              naive_output(sum, p.multiplier, p.shift, p.out_zero, p.act_min, p.act_max));
+    }
+
+    Bytes out(at(channels), 99);
+    std::vector<int32_t> sums;
+    for (int c = 0; c < channels; ++c) sums.push_back(r.bias());  // what was in the arena
+    for (int i = 0; i < height; ++i) {
+      const int y = upwards ? i : height - 1 - i;
+      REQUIRE(out == Bytes(at(channels), 99));  // it may be in use until the last call
+      Bytes row(in.begin() + y * row_size, in.begin() + (y + 1) * row_size);
+      const bool last = i == height - 1;
+      auto before = sums;
+      mcunet_mean_rows(row.data(), out.data(), sums.data(), &p, y);
+      if (last) mcunet_mean_rows(row.data(), row.data(), before.data(), &p, y);
+      if (last) REQUIRE(std::equal(expected.begin(), expected.end(), row.begin()));
+    }
+    REQUIRE(out == expected);
+  }
+}
+
+TEST_CASE("average pooling of a whole image whose rows come one by one", "[kernels]") {
+  for (uint32_t seed = 0; seed < 400; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    const int height = r.in(1, 9), width = r.one_in(3) ? 1 : r.in(1, 9), channels = r.in(1, 13);
+    const bool upwards = r.one_in(2);
+    const int row_size = width * channels;
+    mcunet_average_pool_rows_params p{};
+    p.width = width, p.channels = channels, p.count = width * height;
+    r.clamp(p.act_min, p.act_max);
+    p.first_row = upwards ? 0 : height - 1, p.last_row = upwards ? height - 1 : 0;
+    const Bytes in = r.bytes(height * row_size);
+    Bytes expected;
+    for (int c = 0; c < channels; ++c) {
+      int sum = 0;
+      for (int i = 0; i < p.count; ++i) sum += in[at(i * channels + c)];
+      // TFLite rounds half away from zero.
+      const int mean = (std::abs(sum) + p.count / 2) / p.count * (sum < 0 ? -1 : 1);
+      expected.push_back(
+          static_cast<int8_t>(std::min<int>(std::max<int>(mean, p.act_min), p.act_max)));
+    }
+    Bytes out(at(channels), 99);
+    std::vector<int32_t> sums;
+    for (int c = 0; c < channels; ++c) sums.push_back(r.bias());  // what was in the arena
+    for (int i = 0; i < height; ++i) {
+      const int y = upwards ? i : height - 1 - i;
+      REQUIRE(out == Bytes(at(channels), 99));  // it may be in use until the last call
+      mcunet_average_pool_rows(in.data() + y * row_size, out.data(), sums.data(), &p, y);
+    }
+    REQUIRE(out == expected);
+  }
+}
+
 TEST_CASE("softmax is within one unit of the real one", "[kernels]") {
   for (uint32_t seed = 0; seed < 300; ++seed) {
     INFO("seed " << seed);
@@ -549,7 +1011,7 @@ TEST_CASE("softmax is within one unit of the real one", "[kernels]") {
   }
 }
 
-TEST_CASE("table, fill and nearest neighbour", "[kernels]") {
+TEST_CASE("table and fill", "[kernels]") {
   for (uint32_t seed = 0; seed < 200; ++seed) {
     INFO("seed " << seed);
     Random r(seed);
@@ -557,6 +1019,9 @@ TEST_CASE("table, fill and nearest neighbour", "[kernels]") {
     Bytes in = r.bytes(r.in(1, 300)), out(in.size());
     mcunet_lut(in.data(), out.data(), table.data(), static_cast<int32_t>(in.size()));
     for (size_t i = 0; i < in.size(); ++i) REQUIRE(out[i] == table[at((in[i] + 256) % 256)]);
+    Before before(r, in, in.size());
+    mcunet_lut(before.in, before.out(), table.data(), static_cast<int32_t>(in.size()));
+    REQUIRE(std::equal(out.begin(), out.end(), before.out()));
     mcunet_lut(in.data(), in.data(), table.data(), static_cast<int32_t>(in.size()));
     REQUIRE(in == out);
 
@@ -565,23 +1030,39 @@ TEST_CASE("table, fill and nearest neighbour", "[kernels]") {
     mcunet_fill(filled.data(), -7, n);
     REQUIRE(std::count(filled.begin(), filled.begin() + n, -7) == n);
     REQUIRE(std::count(filled.begin() + n, filled.end(), 5) == 20 - n);
+  }
+}
 
+TEST_CASE("nearest neighbour", "[kernels]") {
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
     mcunet_resize_nearest_params p{};
-    p.batches = r.in(1, 2), p.in_h = r.in(1, 5), p.in_w = r.in(1, 5), p.channels = r.in(1, 5);
+    p.in_h = r.in(1, 5), p.in_w = r.in(1, 5), p.channels = r.in(1, 9);
     p.out_h = r.in(1, 9), p.out_w = r.in(1, 9);
     std::vector<uint16_t> rows(at(p.out_h)), cols(at(p.out_w));
     for (auto& y : rows) y = static_cast<uint16_t>(r.in(0, p.in_h - 1));
     for (auto& x : cols) x = static_cast<uint16_t>(r.in(0, p.in_w - 1));
+    if (!r.one_in(3)) std::sort(rows.begin(), rows.end());
     p.rows = rows.data(), p.cols = cols.data();
-    const Bytes image = r.bytes(p.batches * p.in_h * p.in_w * p.channels);
-    Bytes expected, resized(at(p.batches * p.out_h * p.out_w * p.channels));
-    for (int b = 0; b < p.batches; ++b)
-      for (const auto y : rows)
-        for (const auto x : cols)
-          for (int c = 0; c < p.channels; ++c)
-            expected.push_back(image[at(((b * p.in_h + y) * p.in_w + x) * p.channels + c)]);
-    mcunet_resize_nearest(image.data(), resized.data(), &p);
-    REQUIRE(resized == expected);
+    const int in_row = p.in_w * p.channels;
+    p.in_rows = p.in_h, p.in_row_stride = in_row + (r.one_in(2) ? r.in(1, 9) : 0);
+    const Bytes image = r.bytes((p.in_h - 1) * p.in_row_stride + in_row);
+    Bytes expected;
+    for (const auto y : rows)
+      for (const auto x : cols)
+        for (int c = 0; c < p.channels; ++c)
+          expected.push_back(image[at(y * p.in_row_stride + x * p.channels + c)]);
+    RowWise<mcunet_resize_nearest_params>(
+        r, p,
+        [](const int8_t* from, int8_t* to, const mcunet_resize_nearest_params& params, int32_t row,
+           int32_t n) { mcunet_resize_nearest(from, to, &params, row, n); },
+        [&](int y) {
+          return Rows{rows[at(y)], rows[at(y)] + 1};
+        })
+        .in_row(in_row)
+        .out_pixel(p.channels, p.channels)
+        .check(image, expected);
   }
 }
 

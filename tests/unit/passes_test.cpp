@@ -74,6 +74,42 @@ TEST_CASE("drop_noops leaves operators that change something", "[passes]") {
   check_same_meaning(before, after);
 }
 
+TEST_CASE("drop_renames lets readers see through a RESHAPE to the same shape", "[passes]") {
+  GraphBuilder build("renames", 6);
+  const TensorId x = build.input({1, 4, 3, 6}, 0.1f, 5);
+  const TensorId y = build.conv(x, 6, Window::square(3));
+  SECTION("one, and several in a row") {
+    TensorId z = y;
+    for (int i = 0; i < 3; ++i) z = build.reshape(z, {1, 4, 3, 6});
+    const Graph before = build.build({build.conv(z, 2, Window::square(1)), build.add(z, y)});
+    const Graph after = drop_renames(before);
+    CHECK(count(after, OpKind::Reshape) == 0);
+    check_same_meaning(before, after);
+  }
+  SECTION("not where the shape changes, or the result is an output") {
+    const TensorId flat = build.reshape(y, {1, 72});
+    const TensorId again = build.reshape(y, {1, 4, 3, 6});
+    const Graph before = build.build({build.fully_connected(flat, 3), again});
+    const Graph after = drop_renames(before);
+    CHECK(count(after, OpKind::Reshape) == 2);
+    check_same_meaning(before, after);
+  }
+  SECTION("nor where it changes how the bytes are read") {
+    // RESHAPE copies bytes: a reader of another scale must keep it.
+    const TensorId z = build.reshape(y, {1, 4, 3, 6});
+    Graph before = build.build({build.conv(z, 2, Window::square(1))});
+    before.tensor(z).quantization.scales[0] *= 2;
+    const Graph after = drop_renames(before);
+    CHECK(count(after, OpKind::Reshape) == 1);
+    check_same_meaning(before, after);
+  }
+  SECTION("after drop_noops operators that change nothing are gone") {
+    const TensorId z = build.pad(y, {0, 0, 0, 0}, {0, 0, 0, 0});
+    const Graph after = prepare(build.build({build.conv(z, 2, Window::square(1))}), {});
+    CHECK(after.ops.size() == 2);
+  }
+}
+
 TEST_CASE("fold_padding moves PAD into convolutions", "[passes]") {
   GraphBuilder build("pads", 2);
   const TensorId x = build.input({1, 7, 9, 4}, 0.05f, -20);

@@ -17,7 +17,8 @@ extern "C" {
 /* ---- memory, in bytes ---- */
 #define @NAME@_ARENA_SIZE @arena_size@u /* tensors and scratch; given by the caller to @name@_init */
 #define @NAME@_ARENA_ALIGN @arena_align@u
-#define @NAME@_STACK_SIZE @stack_size@u /* bound on what @name@_invoke needs below its caller */
+#define @NAME@_STACK_SIZE @stack_size@u /* bound on what @invoking@ below its caller */
+#define @NAME@_CONTEXT_SIZE @context_size@u /* sizeof(@name@_context) on a 32-bit processor */
 #define @NAME@_WEIGHTS_SIZE @weights_size@u
 #define @NAME@_CONSTANTS_SIZE @tables_size@u /* multipliers and tables, without parameter structs */
 
@@ -36,7 +37,8 @@ typedef enum @name@_status {
   @NAME@_ERROR_NULL,       /* a pointer is NULL, or @name@_init was not called */
   @NAME@_ERROR_ARENA_SIZE, /* the arena is smaller than @NAME@_ARENA_SIZE */
   @NAME@_ERROR_ARENA_ALIGN,
-  @NAME@_ERROR_SELFTEST    /* the self-test's output differs from the expected one */
+  @NAME@_ERROR_SELFTEST,   /* the self-test's output differs from the expected one */
+  @NAME@_ERROR_ROWS        /* rows of the input are missing, or there are too many */
 } @name@_status;
 
 static inline const char *@name@_strerror(@name@_status status) {
@@ -46,30 +48,25 @@ static inline const char *@name@_strerror(@name@_status status) {
     case @NAME@_ERROR_ARENA_SIZE: return "the arena is too small";
     case @NAME@_ERROR_ARENA_ALIGN: return "the arena is not aligned";
     case @NAME@_ERROR_SELFTEST: return "the self-test failed";
+    case @NAME@_ERROR_ROWS: return "rows of the input are missing, or there are too many";
     default: return "unknown status";
   }
 }
 
 typedef struct @name@_context {
   int8_t *arena;
-} @name@_context;
+@context@} @name@_context;
 
 /* Takes `size` bytes at `arena`, at least @NAME@_ARENA_SIZE, aligned to @NAME@_ARENA_ALIGN. Writes nothing to them. */
 @name@_status @name@_init(@name@_context *context, void *arena, size_t size);
 
-/* Where input i is to be written before @name@_invoke, which may overwrite it; NULL if there is no such input. */
-void *@name@_input(@name@_context *context, size_t i);
-size_t @name@_input_bytes(size_t i);
-
-/* Runs the network. */
-@name@_status @name@_invoke(@name@_context *context);
-
+@input@
 /* Where output i lies until the next input is written; NULL if there is no such output. */
 const void *@name@_output(const @name@_context *context, size_t i);
 size_t @name@_output_bytes(size_t i);
 
 #ifdef @NAME@_PROFILE
-/* To be supplied by you: called after each layer that runs, with its index in @name@.json. */
+/* To be supplied by you: called after each layer that runs (after its last row), with its index in @name@.json. */
 void @name@_on_layer(size_t index);
 #endif
 
@@ -93,7 +90,7 @@ static inline int8_t @name@_quantize(float real, float scale, int32_t zero_point
 }
 
 /* `count` values for input i, if it is int8; else nothing is written. Call with
- * quantized = (int8_t *)@name@_input(context, i). */
+ * quantized = (int8_t *)@place@. */
 static inline void @name@_quantize_input(size_t i, const float *real, int8_t *quantized, size_t count) {
   float scale = 1.0f;
   int32_t zero_point = 0;

@@ -9,9 +9,10 @@
 extern "C" {
 #endif
 
-/* Writes the self-test's input: the pseudo-random stream of seed 1 (xorshift32, one step per element). */
-@name@_status @name@_selftest_input(@name@_context *context);
+/* The state of the pseudo-random stream of seed 1 (xorshift32, one step per element) before its first element. */
+#define @NAME@_SELFTEST_SEED 2654435761u
 
+@input@
 /* Runs the network on it and compares a 64-bit hash of each output with that of the reference interpreter's. */
 @name@_status @name@_selftest(@name@_context *context);
 

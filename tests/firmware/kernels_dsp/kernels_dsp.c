@@ -14,7 +14,7 @@ static uint32_t state;
 static uint32_t hash;
 static int8_t in1[40000], in2[4096], out[40000], weights[40000];
 static int16_t scratch[8192];
-static int32_t bias[256], multiplier[256], exps[256];
+static int32_t bias[256], multiplier[256], exps[256], sums[256];
 static int8_t shift[256];
 static float floats[512];
 
@@ -68,41 +68,143 @@ static void random_shape(mcunet_broadcast* s) {
   }
 }
 
+/* A ring of h rows or fewer, all that a window of so many taps needs. */
+static int32_t ring_rows(int32_t h, int32_t taps, int32_t dilation) {
+  const int32_t span = (taps - 1) * dilation + 1;
+  return in(span < h ? span : h, h);
+}
+
+static void bounded_scales(void);
+
 static void run_conv(void) {
   const int32_t in_c = in(1, 12), h = in(1, 8), w = in(1, 8), planar = in(0, 1);
-  mcunet_conv_params p = {weights,  bias,     multiplier, shift, 1,  h, w, in_c,
-                          in(1, 5), in(1, 5), in(1, 6),   0,     0,  0, 0, 0,
-                          0,        3,        3,          1,     1,  1, 1, 1,
-                          1,        byte(),   byte(),     -128,  127};
+  const int32_t first = in(1, 5), second = in(0, 3);
+  mcunet_conv_params p = {.weights = weights,
+                          .bias = bias,
+                          .multiplier = multiplier,
+                          .shift = shift,
+                          .in_h = h,
+                          .in_w = w,
+                          .in_c = in_c,
+                          .out_h = first + second,
+                          .out_w = in(1, 5),
+                          .out_c = in(1, 6),
+                          .kernel_h = 3,
+                          .stride_w = 1,
+                          .dilation_h = 1,
+                          .pad_top = 1,
+                          .act_min = -128,
+                          .act_max = 127};
+  p.in_zero = byte();
+  p.out_zero = byte();
   p.in_channel_stride = planar ? h * w : 1;
   p.in_pixel_stride = planar ? 1 : in_c;
-  p.in_row_stride = w * p.in_pixel_stride;
+  p.in_row_stride = w * p.in_pixel_stride + (planar ? 0 : in(0, 3));
+  p.in_rows = planar ? h : ring_rows(h, p.kernel_h, p.dilation_h);
   p.out_pixel_stride = p.out_c;
   p.kernel_w = (int16_t)in(1, 5);
   p.stride_h = (int16_t)in(1, 3);
   p.dilation_w = (int16_t)in(1, 2);
   p.pad_left = (int16_t)in(0, 2);
-  mcunet_conv(in1, out, scratch, &p);
+  void (*conv)(const int8_t*, int8_t*, int16_t*, const mcunet_conv_params*, int32_t, int32_t) =
+      mcunet_conv;
+  const int32_t taps = p.kernel_h * p.kernel_w * in_c;
+  if (((in_c % 4 == 0 && !planar) || taps <= MCUNET_CONV_BOUNDED_TAPS) && in(0, 2) > 0) {
+    conv = mcunet_conv_bounded;
+    bounded_scales();
+  }
+  conv(in1, out, scratch, &p, 0, first);
+  conv(in1, out + first * p.out_w * p.out_c, scratch, &p, first, second);
   add_to_hash(out, (size_t)(p.out_h * p.out_w * p.out_c));
 }
 
 static void run_conv_1x1(void) {
   const mcunet_conv_1x1_params p = {weights,  bias,   multiplier, shift, in(1, 9), in(1, CHANNELS),
                                     in(1, 9), byte(), -120,       115,   0};
-  mcunet_conv_1x1(in1, out, scratch, &p);
+  const int32_t bounded = in(0, 3) > 0;
+  if (bounded) bounded_scales();
+  (bounded ? mcunet_conv_1x1 : mcunet_conv_1x1_any)(in1, out, scratch, &p);
   add_to_hash(out, (size_t)(p.pixels * p.out_c));
 }
 
 static void run_depthwise(void) {
-  mcunet_depthwise_params p = {weights,  bias,      multiplier, shift,    1,   in(1, 8),
-                               in(1, 8), in(1, 13), in(1, 5),   in(1, 5), 1,   3,
-                               3,        1,         1,          1,        1,   1,
-                               1,        byte(),    byte(),     -128,     127, 0};
+  const int32_t first = in(1, 5), second = in(0, 3);
+  mcunet_depthwise_params p = {.weights = weights,
+                               .bias = bias,
+                               .multiplier = multiplier,
+                               .shift = shift,
+                               .in_h = in(1, 8),
+                               .in_w = in(1, 8),
+                               .in_c = in(1, 13),
+                               .out_h = first + second,
+                               .out_w = in(1, 5),
+                               .kernel_w = 3,
+                               .stride_h = 1,
+                               .dilation_w = 1,
+                               .pad_top = 1,
+                               .pad_left = 1,
+                               .act_min = -128,
+                               .act_max = 127};
+  p.in_zero = byte();
+  p.out_zero = byte();
   p.depth_multiplier = (int16_t)(in(0, 2) == 0 ? 2 : 1);
   p.kernel_h = (int16_t)in(1, 5);
   p.stride_w = (int16_t)in(1, 2);
-  mcunet_depthwise(in1, out, NULL, &p);
-  add_to_hash(out, (size_t)(p.out_h * p.out_w * p.in_c * p.depth_multiplier));
+  p.dilation_h = (int16_t)in(1, 2);
+  p.in_rows = ring_rows(p.in_h, p.kernel_h, p.dilation_h);
+  p.in_row_stride = p.in_w * p.in_c + in(0, 3);
+  const int32_t out_row = p.out_w * p.in_c * p.depth_multiplier;
+  mcunet_depthwise(in1, out, NULL, &p, 0, first);
+  mcunet_depthwise(in1, out + first * out_row, NULL, &p, first, second);
+  add_to_hash(out, (size_t)(p.out_h * out_row));
+}
+
+/* Shifts that keep to the bound on sums: at most 49 * 255 * 128 and a bias. */
+static void bounded_scales(void) {
+  for (int i = 0; i < 256; ++i) {
+    const int32_t most = (1 << 30) - 49 * 255 * 128 - 1;
+    bias[i] = in(0, 9) == 0 ? (in(0, 1) ? most : -most) : in(-20000, 20000);
+    shift[i] = (int8_t)(in(0, 4) == 0 ? in(-31, 0) : in(-12, -5));
+    if (bias[i] < 20000 && bias[i] > -20000 && in(0, 9) == 0) shift[i] = (int8_t)in(1, 8);
+  }
+}
+
+static void run_depthwise_square(void) {
+  static void (*const square[])(const int8_t*, int8_t*, int16_t*, const mcunet_depthwise_params*,
+                                int32_t, int32_t) = {
+      mcunet_depthwise_3x3,    mcunet_depthwise_5x5,    mcunet_depthwise_7x7,
+      mcunet_depthwise_3x3_s2, mcunet_depthwise_5x5_s2, mcunet_depthwise_7x7_s2};
+  const int32_t size = in(0, 2), stride = in(1, 2), first = in(1, 5), second = in(0, 3);
+  const int32_t wide = in(0, 4) == 0;
+  mcunet_depthwise_params p = {.weights = weights,
+                               .bias = bias,
+                               .multiplier = multiplier,
+                               .shift = shift,
+                               .in_h = in(1, 8),
+                               .in_w = in(1, wide ? 60 : 14),
+                               .in_c = in(4, 13),
+                               .out_h = first + second,
+                               .out_w = in(1, wide ? 40 : 12),
+                               .depth_multiplier = 1,
+                               .dilation_h = 1,
+                               .dilation_w = 1,
+                               .act_min = -128,
+                               .act_max = 127};
+  bounded_scales();
+  p.kernel_h = p.kernel_w = (int16_t)(3 + 2 * size);
+  p.stride_w = (int16_t)stride;
+  p.stride_h = (int16_t)in(1, 2);
+  p.pad_top = (int16_t)in(0, 3);
+  p.pad_left = (int16_t)in(0, 3);
+  p.in_zero = byte();
+  p.out_zero = byte();
+  if (in(0, 2) == 0) p.act_min = -100;
+  p.in_rows = ring_rows(p.in_h, p.kernel_h, 1);
+  p.in_row_stride = p.in_w * p.in_c + in(0, 3);
+  const int32_t out_row = p.out_w * p.in_c, which = 3 * (stride - 1) + size;
+  square[which](in1, out, scratch, &p, 0, first);
+  square[which](in1, out + first * out_row, scratch, &p, first, second);
+  add_to_hash(out, (size_t)(p.out_h * out_row));
 }
 
 static void run_fully_connected(void) {
@@ -134,6 +236,9 @@ static void run_add(void) {
                          -128,
                          127,
                          {0}};
+  const int32_t larger = in(0, 2);
+  if (larger == 1) p.multiplier1 = 1 << 30, p.shift1 = 0;
+  if (larger == 2) p.multiplier2 = 1 << 30, p.shift2 = 0;
   random_shape(&p.shape);
   mcunet_add(in1, in2, out, &p);
   add_to_hash(out, size_of(&p.shape));
@@ -154,38 +259,32 @@ static void run_minmax(void) {
   add_to_hash(out, size_of(&p.shape));
 }
 
-static mcunet_pool_params random_pool(void) {
-  mcunet_pool_params p = {1,
-                          in(1, 8),
-                          in(1, 8),
-                          in(1, 9),
-                          0,
-                          0,
-                          (int16_t)in(2, 5),
-                          (int16_t)in(2, 5),
-                          (int16_t)in(1, 3),
-                          (int16_t)in(1, 3),
-                          1,
-                          1,
-                          -120,
-                          120,
-                          {0}};
+static void run_pool(void (*pool)(const int8_t*, int8_t*, const mcunet_pool_params*, int32_t,
+                                  int32_t)) {
+  mcunet_pool_params p = {.in_h = in(1, 8),
+                          .in_w = in(1, 8),
+                          .channels = in(1, 9),
+                          .filter_h = (int16_t)in(2, 5),
+                          .filter_w = (int16_t)in(2, 5),
+                          .stride_h = (int16_t)in(1, 3),
+                          .stride_w = (int16_t)in(1, 3),
+                          .pad_top = 1,
+                          .pad_left = 1,
+                          .act_min = -120,
+                          .act_max = 120};
   p.out_h = p.in_h / p.stride_h + 1;
   p.out_w = p.in_w / p.stride_w + 1;
-  return p;
-}
-
-static void run_average_pool(void) {
-  const mcunet_pool_params p = random_pool();
-  mcunet_average_pool(in1, out, &p);
+  p.in_rows = ring_rows(p.in_h, p.filter_h, 1);
+  p.in_row_stride = p.in_w * p.channels + in(0, 3);
+  const int32_t first = in(0, p.out_h);
+  pool(in1, out, &p, 0, first);
+  pool(in1, out + first * p.out_w * p.channels, &p, first, p.out_h - first);
   add_to_hash(out, (size_t)(p.out_h * p.out_w * p.channels));
 }
 
-static void run_max_pool(void) {
-  const mcunet_pool_params p = random_pool();
-  mcunet_max_pool(in1, out, &p);
-  add_to_hash(out, (size_t)(p.out_h * p.out_w * p.channels));
-}
+static void run_average_pool(void) { run_pool(mcunet_average_pool); }
+
+static void run_max_pool(void) { run_pool(mcunet_max_pool); }
 
 static void run_mean(void) {
   const int32_t c = in(1, 20), h = in(1, 6), w = in(1, 6);
@@ -201,6 +300,21 @@ static void run_mean(void) {
                                 -128,
                                 127};
   mcunet_mean(in1, out, &p);
+  add_to_hash(out, (size_t)c);
+}
+
+static void run_mean_rows(void) {
+  const int32_t h = in(1, 6), w = in(1, 6), c = in(1, 20);
+  const mcunet_mean_rows_params p = {.width = w,
+                                     .channels = c,
+                                     .offset = h * w * byte(),
+                                     .multiplier = multiplier[0],
+                                     .last_row = h - 1,
+                                     .shift = (int8_t)in(-8, 0),
+                                     .out_zero = byte(),
+                                     .act_min = -128,
+                                     .act_max = 127};
+  for (int32_t y = 0; y < h; ++y) mcunet_mean_rows(in1 + y * w * c, out, sums, &p, y);
   add_to_hash(out, (size_t)c);
 }
 
@@ -240,12 +354,21 @@ static void run_copy(void) {
 
 static void run_resize_nearest(void) {
   static uint16_t rows[8], cols[8];
-  const mcunet_resize_nearest_params p = {rows, cols, 1, in(1, 5), in(1, 5), in(1, 9), 8, 8};
+  const mcunet_resize_nearest_params p = {.rows = rows,
+                                          .cols = cols,
+                                          .in_h = in(1, 5),
+                                          .in_w = in(1, 5),
+                                          .channels = in(1, 9),
+                                          .out_h = 8,
+                                          .out_w = 8,
+                                          .in_rows = in(1, 5),
+                                          .in_row_stride = 45};
   for (int i = 0; i < 8; ++i) {
     rows[i] = (uint16_t)in(0, p.in_h - 1);
     cols[i] = (uint16_t)in(0, p.in_w - 1);
   }
-  mcunet_resize_nearest(in1, out, &p);
+  mcunet_resize_nearest(in1, out, &p, 0, 3);
+  mcunet_resize_nearest(in1, out + 3 * 8 * p.channels, &p, 3, 5);
   add_to_hash(out, (size_t)(64 * p.channels));
 }
 
@@ -278,6 +401,7 @@ static const struct {
 } kernels[] = {{"conv ", run_conv},
                {"conv_1x1 ", run_conv_1x1},
                {"depthwise ", run_depthwise},
+               {"depthwise_square ", run_depthwise_square},
                {"fully_connected ", run_fully_connected},
                {"add ", run_add},
                {"mul ", run_mul},
@@ -285,6 +409,7 @@ static const struct {
                {"average_pool ", run_average_pool},
                {"max_pool ", run_max_pool},
                {"mean ", run_mean},
+               {"mean_rows ", run_mean_rows},
                {"softmax ", run_softmax},
                {"lut ", run_lut},
                {"fill ", run_fill},
@@ -298,7 +423,7 @@ int main(void) {
     begin();
     fill(weights, sizeof weights);
     for (int i = 0; i < CASES; ++i) {
-      fill(in1, 4096);
+      fill(in1, 8192);
       fill(in2, 1024);
       scales();
       kernels[k].run();

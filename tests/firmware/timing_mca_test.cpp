@@ -258,7 +258,7 @@ TEST_CASE("straight-line code of our kernels takes as long as LLVM's model says"
     const std::string object = directory.path() / (entry.path().stem().string() + ".o");
     const mcunet::ProcessResult compiled = mcunet::run_process(
         {"arm-none-eabi-gcc", "-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard",
-         "-O3", "-I" MCUNET_SOURCE_DIR, "-c", entry.path(), "-o", object});
+         "-O3", std::string("-I") + MCUNET_SOURCE_DIR, "-c", entry.path(), "-o", object});
     INFO(compiled.errors);
     REQUIRE(compiled.ok());
     const mcunet::ProcessResult listing =
@@ -277,7 +277,8 @@ TEST_CASE("straight-line code of our kernels takes as long as LLVM's model says"
     equal += results[i].mca == results[i].emulated;
     INFO("run " << i << ":\n" << joined(runs[i]));
     // Otherwise LLVM takes longer, where it makes results wait for slower ones before them.
-    CHECK(results[i].emulated <= results[i].mca + (kMany - kFew) * pairs_of_llvm_only(runs[i]));
+    CHECK(results[i].emulated <=
+          results[i].mca + int64_t{kMany - kFew} * pairs_of_llvm_only(runs[i]));
   }
   std::cout << "straight-line runs of the kernels: " << equal << " of " << runs.size()
             << " take as long as LLVM says; " << emulated << " cycles, LLVM " << mca << "\n";

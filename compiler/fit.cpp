@@ -69,8 +69,6 @@ std::vector<Alternative> alternatives(const CompiledModel& model) {
     if (model.options.input_rows && kind.kind != ScheduleKind::Stream) continue;
     CompileOptions options = model.options;
     options.schedule = kind.kind;
-    if (kind.kind != ScheduleKind::Patch || model.options.schedule != ScheduleKind::Patch)
-      options.patch = {};
     try {
       const CompiledModel other = compile(model.source, model.sha256, options);
       found.push_back({kind.name, other.sram, estimated_cycles(other), other.recomputed_macs});

@@ -25,6 +25,14 @@ constexpr size_t kRecomputedBlocks = 4;
 // What doing multiply-accumulates again costs, roughly.
 constexpr int64_t kCyclesPerMac = 2;
 
+Plan placed(const Graph& graph, Schedule schedule) {
+  Plan plan;
+  plan.graph = graph;
+  plan.schedule = std::move(schedule);
+  plan.memory = plan_offsets(buffer_requests(plan.schedule), plan.schedule.overlaps);
+  return plan;
+}
+
 bool better(const Plan& a, const Plan& b, int64_t limit) {
   const auto cycles = [](const Plan& plan) {
     return plan.overhead + kCyclesPerMac * plan.recomputed_macs;
@@ -66,10 +74,7 @@ Plan plan_as_given(const Graph& graph, const PlanOptions& options) {
 
 Plan plan_grid(const Graph& graph, const RowGraph& rows, const PatchGrid& grid) {
   const PatchPart part = patch_part(graph, rows, grid);
-  Plan plan;
-  plan.graph = graph;
-  plan.schedule = frame_patches(graph, rows, part);
-  plan.memory = plan_offsets(buffer_requests(plan.schedule), plan.schedule.overlaps);
+  Plan plan = placed(graph, frame_patches(graph, rows, part));
   plan.overhead = patch_overhead(graph, part);
   plan.recomputed_macs = recomputed_macs(graph, part);
   return plan;
@@ -145,10 +150,7 @@ std::vector<BufferRequest> buffer_requests(const Schedule& schedule) {
 }
 
 Plan plan_partition(const Graph& graph, const RowGraph& rows, const Partition& partition) {
-  Plan plan;
-  plan.graph = graph;
-  plan.schedule = frame(graph, rows, partition);
-  plan.memory = plan_offsets(buffer_requests(plan.schedule), plan.schedule.overlaps);
+  Plan plan = placed(graph, frame(graph, rows, partition));
   plan.lower_bound = plan.memory.lower_bound;
   plan.overhead = partition.overhead;
   return plan;

@@ -9,9 +9,6 @@
 
 namespace mcunet::compiler {
 
-// Bytes rounded up to the arena's alignment; of a negative number, towards zero.
-int64_t aligned(int64_t bytes);
-
 // Buffer i must not begin strictly between offset[other] + low and offset[other] + high. For
 // disjoint buffers that is (-bytes[i], bytes[other]); a rule moves one end inwards. Both ends are
 // multiples of the alignment, low < high.

@@ -39,6 +39,9 @@ struct MemoryPlan {
 // Buffers begin at multiples of this, so that kernels may read words.
 constexpr int64_t kArenaAlignment = 4;
 
+// Rounded up to a multiple of kArenaAlignment, whatever the sign.
+int64_t aligned(int64_t bytes);
+
 // The best plan found; the same arguments give the same plan. First fit from both ends of the arena
 // in several orders (by size, by lifetime, along the overlaps …), then a seeded search that moves
 // the buffers that did not fit forward, until the lower bound is met or nothing improves. First fit

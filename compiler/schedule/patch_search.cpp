@@ -12,10 +12,6 @@ namespace {
 
 constexpr int32_t kMostParts = 8;  // rows or columns of patches that are tried
 
-int64_t aligned(int64_t bytes) {
-  return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
-}
-
 // One axis of a grid: per operator, how much of its output the largest part makes, and all parts
 // together.
 struct Split {

@@ -6,15 +6,6 @@
 namespace mcunet::compiler {
 namespace {
 
-int64_t aligned(int64_t bytes) {
-  return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
-}
-
-// Upwards, for any sign.
-int64_t aligned_distance(int64_t distance) {
-  return distance >= 0 ? aligned(distance) : -(-distance / kArenaAlignment * kArenaAlignment);
-}
-
 // An output that may lie on an input, and where it ends then at most, from the input's beginning.
 struct Lying {
   int64_t bytes, end;
@@ -168,7 +159,6 @@ void RunSimulator::begin(const RunSpec& spec) {
       to.lead = std::max(to.lead, (input.offset + input.window) / height);
     }
   }
-  most_overlap_ = 0;
   int64_t dying_bytes = 0, made_bytes = 0;
   for (const StorageId id : dying) dying_bytes += graph_.storages[static_cast<size_t>(id)].bytes;
   for (const StorageId id : made) made_bytes += graph_.storages[static_cast<size_t>(id)].bytes;
@@ -326,7 +316,7 @@ void RunSimulator::account() {
     int64_t distance = check.bound ? check.distance : -under.bytes;
     // From the bottom up it was counted from the last bytes of both.
     if (!below) distance += under.exact_bytes - over.exact_bytes;
-    const int64_t end = (below ? over : under).bytes - aligned_distance(distance);
+    const int64_t end = (below ? over : under).bytes - aligned(distance);
     if (end <= 0) continue;  // never together
     lying[check.input].push_back({over.bytes, end});
     shape_.overlaps.push_back({check.input, check.output, distance, below});

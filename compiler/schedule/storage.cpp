@@ -32,7 +32,7 @@ class Builder {
     Storage storage;
     storage.tensor = id;
     storage.exact_bytes = bytes;
-    storage.bytes = (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+    storage.bytes = aligned(bytes);
     storage.producer = producer;
     storage.last_use = producer;
     out_.of_tensor[static_cast<size_t>(id)] = static_cast<StorageId>(out_.storages.size());

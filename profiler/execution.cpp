@@ -132,7 +132,6 @@ struct FirmwareProgram::State {
   Measurement call(const std::string& function);
   Measurement infer(const Buffers& inputs);
   Measurement infer_rows(const std::vector<uint8_t>& image);
-  std::vector<int64_t> per_layer(uint64_t MeasuredStep::*what) const;
 };
 
 // Runs the firmware to its end: start-up, self-test, two inferences.
@@ -236,13 +235,14 @@ Buffers FirmwareProgram::run(const Buffers& inputs) {
 const Measurement& FirmwareProgram::measurement() const { return state_->measurement; }
 const compiler::LinkedSizes& FirmwareProgram::sizes() const { return state_->sizes; }
 
-std::vector<int64_t> FirmwareProgram::State::per_layer(uint64_t MeasuredStep::*what) const {
+std::vector<LayerCount> FirmwareProgram::counts_per_layer() const {
+  const compiler::CompiledModel& model = state_->model;
   const compiler::Schedule& schedule = model.schedule;
   std::set<std::string> kernels;
   for (const compiler::KernelCall& call : schedule.calls)
     kernels.insert(model.name + "_" + call.kernel);
   std::vector<const MeasuredStep*> steps;  // without what else is called, such as memset
-  for (const MeasuredStep& step : measurement.steps) {
+  for (const MeasuredStep& step : state_->measurement.steps) {
     if (kernels.count(step.function) != 0) steps.push_back(&step);
   }
   std::vector<int> executed = compiler::executed_calls(schedule);
@@ -251,20 +251,14 @@ std::vector<int64_t> FirmwareProgram::State::per_layer(uint64_t MeasuredStep::*w
     throw Error(ErrorKind::Internal, std::to_string(steps.size()) + " calls were counted, " +
                                          std::to_string(executed.size()) + " scheduled");
   }
-  std::vector<int64_t> layers(model.graph.ops.size(), 0);
+  std::vector<LayerCount> layers(model.graph.ops.size());
   for (size_t i = 0; i < steps.size(); ++i) {
-    const compiler::KernelCall& call = schedule.calls[static_cast<size_t>(executed[i])];
-    layers[call.op] += static_cast<int64_t>(steps[i]->*what);
+    LayerCount& layer = layers[schedule.calls[static_cast<size_t>(executed[i])].op];
+    layer.instructions += static_cast<int64_t>(steps[i]->instructions);
+    layer.cycles += static_cast<int64_t>(steps[i]->cycles);
+    layer.memory_cycles += static_cast<int64_t>(steps[i]->memory_cycles);
   }
   return layers;
-}
-
-std::vector<int64_t> FirmwareProgram::instructions_per_layer() const {
-  return state_->per_layer(&MeasuredStep::instructions);
-}
-
-std::vector<int64_t> FirmwareProgram::cycles_per_layer() const {
-  return state_->per_layer(&MeasuredStep::cycles);
 }
 
 bool FirmwareProgram::exceeds_board() const {

@@ -37,6 +37,13 @@ class HostProgram {
   std::unique_ptr<State> state_;
 };
 
+// What an operator's calls took on the emulated core.
+struct LayerCount {
+  int64_t instructions = 0;
+  int64_t cycles = 0;         // of the core
+  int64_t memory_cycles = 0;  // that caches and memory add; zero unless they are simulated
+};
+
 // The firmware on the emulated core, started up and past its self-test.
 class FirmwareProgram {
  public:
@@ -54,9 +61,8 @@ class FirmwareProgram {
   // Of NAME_invoke alone; with row input of all calls of NAME_row_done, and NAME_invoke.
   const Measurement& measurement() const;
   const compiler::LinkedSizes& sizes() const;  // from the map file
-  // Instructions of each operator of model.graph, from the calls that are made in order.
-  std::vector<int64_t> instructions_per_layer() const;
-  std::vector<int64_t> cycles_per_layer() const;  // likewise, of the core
+  // Of each operator of model.graph, from the calls that are made in order.
+  std::vector<LayerCount> counts_per_layer() const;
   // Whether the emulated core was given more memory than the board has.
   bool exceeds_board() const;
 

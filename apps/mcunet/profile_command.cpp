@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
 #include "apps/mcunet/command.h"
 #include "compiler/cost/cycles.h"
 #include "compiler/fit.h"
+#include "libmcunet/emulator/board_caches.h"
 #include "libmcunet/graph/operators.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/log.h"
@@ -16,14 +18,20 @@ namespace {
 
 using nlohmann::ordered_json;
 
-// The estimate counts issue cycles of the core. Flash and caches added 8 and 16 % on an STM32F746
-// for TinyEngine's kernels (published times), up to 25 % in other engines; the cycles per
-// instruction that are assumed may be 10 % off.
-constexpr double kLow = 0.9, kHigh = 1.4;
+// Estimate and emulator count cycles of the core. Flash and caches added 8 and 16 % on an STM32F746
+// for TinyEngine's kernels (published times), up to 25 % in other engines. The estimate may be
+// another 10 % off.
+struct Bar {
+  double low, high;
+};
+constexpr Bar kEstimateBar = {0.9, 1.4}, kEmulatorBar = {1.0, 1.25};
+
+// Cycles for a multiply-accumulate below which no Cortex-M gets: SMLAD does two in one.
+constexpr double kFloor = 0.5;
 
 struct ProfileCommand {
   std::string model, map;
-  bool emulate = false, json = false, csv = false, md = false;
+  bool emulate = false, caches = false, json = false, csv = false, md = false;
   TargetOptions target;
   InterfaceOptions interface;
   ScheduleOptions schedule;
@@ -33,7 +41,9 @@ struct ProfileCommand {
 
 struct Layer {
   size_t index;
-  int64_t macs, sram, flash, cycles, instructions;
+  int64_t macs, sram, flash, cycles;
+  // On the emulated core; zero without.
+  int64_t instructions = 0, emulated_cycles = 0, memory_cycles = 0;
 };
 
 struct Profile {
@@ -42,7 +52,8 @@ struct Profile {
   std::vector<Layer> layers;
   std::vector<compiler::Alternative> schedules;
   std::optional<Measurement> measurement;
-  int64_t cycles = 0;
+  int64_t cycles = 0;  // of the core: emulated if there is a measurement, else estimated
+  Bar bar = kEstimateBar;
   double ms = 0;
   bool fits_sram = true, fits_flash = true;
 };
@@ -84,12 +95,14 @@ Profile profile(const Model& source, const ProfileCommand& command) {
   command.schedule.apply(source.graph, options);
   result.model = compiler::compile(source.graph, source.sha256, options);
   result.flash = result.model.flash;
-  std::vector<int64_t> instructions;
+  std::vector<LayerCount> counts(result.model.graph.ops.size());
   if (command.emulate) {
-    FirmwareProgram firmware(result.model);
+    TimingOptions timing;
+    if (command.caches) timing.caches = emulated_caches(board);
+    FirmwareProgram firmware(result.model, {}, timing);
     result.measurement = firmware.measurement();
     result.flash = compiler::linked_flash(result.model, firmware.sizes());
-    instructions = firmware.instructions_per_layer();
+    counts = firmware.counts_per_layer();
     if (firmware.exceeds_board())
       Log().warning("the emulated core has more memory than " + board.name);
   }
@@ -98,9 +111,14 @@ Profile profile(const Model& source, const ProfileCommand& command) {
     const Op& op = result.model.graph.ops[i];
     const int64_t cycles = compiler::estimated_cycles(result.model.graph, op, board.core);
     result.layers.push_back({i, macs(result.model.graph, op), live_bytes(result.model, i), flash[i],
-                             cycles, instructions.empty() ? 0 : instructions[i]});
+                             cycles, counts[i].instructions, counts[i].cycles,
+                             counts[i].memory_cycles});
   }
   result.cycles = compiler::estimated_cycles(result.model);
+  if (result.measurement) {
+    result.cycles = static_cast<int64_t>(result.measurement->cycles.core);
+    result.bar = kEmulatorBar;
+  }
   result.schedules = compiler::alternatives(result.model);
   result.ms = board.is_host()
                   ? 0
@@ -116,6 +134,7 @@ Table layer_table(const Profile& profile, bool grouped) {
     return grouped ? group_digits(value) : std::to_string(value);
   };
   const bool emulated = profile.measurement.has_value();
+  const bool caches = emulated && profile.measurement->cycles.memory() > 0;
   std::vector<Table::Column> columns = {{"layer", Align::Right},
                                         {"op", Align::Right},
                                         {"operator"},
@@ -127,7 +146,10 @@ Table layer_table(const Profile& profile, bool grouped) {
                                         {"cycles (est.)", Align::Right}};
   if (emulated) {
     columns.push_back({"instructions", Align::Right});
+    columns.push_back({"cycles", Align::Right});
+    if (caches) columns.push_back({"+ memory", Align::Right});
     columns.push_back({"per MAC", Align::Right});
+    columns.push_back({"to the floor", Align::Right});
   }
   Table table(columns);
   for (const Layer& layer : profile.layers) {
@@ -143,14 +165,53 @@ Table layer_table(const Profile& profile, bool grouped) {
                                     number(layer.cycles)};
     if (emulated) {
       row.push_back(number(layer.instructions));
-      row.push_back(layer.macs > 0 ? format_fixed(static_cast<double>(layer.instructions) /
-                                                      static_cast<double>(layer.macs),
-                                                  2)
-                                   : "");
+      row.push_back(number(layer.emulated_cycles));
+      if (caches) row.push_back(number(layer.memory_cycles));
+      const double per_mac = layer.macs > 0 ? static_cast<double>(layer.emulated_cycles) /
+                                                  static_cast<double>(layer.macs)
+                                            : 0;
+      row.push_back(layer.macs > 0 ? format_fixed(per_mac, 2) : "");
+      row.push_back(layer.macs > 0 ? format_fixed(per_mac / kFloor, 1) + "x" : "");
     }
     table.add_row(row);
   }
   return table;
+}
+
+ordered_json cycles_json(const CycleCount& cycles) {
+  const StallCycles& stalls = cycles.stalls;
+  const CacheCount& caches = cycles.caches;
+  return {{"pairs", cycles.pairs},
+          {"mispredicts", cycles.mispredicts},
+          {"stalls",
+           {{"load", stalls.load},
+            {"multiply", stalls.multiply},
+            {"fp", stalls.fp},
+            {"other", stalls.other},
+            {"busy", stalls.busy},
+            {"branch", stalls.branch}}},
+          {"code_misses", caches.code_misses},
+          {"load_misses", caches.load_misses},
+          {"store_misses", caches.store_misses},
+          {"write_backs", caches.write_backs}};
+}
+
+ordered_json emulator_json(const Measurement& measurement) {
+  ordered_json functions = ordered_json::array();
+  for (const FunctionCount& function : measurement.functions) {
+    functions.push_back({{"name", function.name},
+                         {"instructions", function.instructions},
+                         {"calls", function.calls},
+                         {"cycles", function.cycles.core},
+                         {"memory_cycles", function.cycles.memory()},
+                         {"timing", cycles_json(function.cycles)}});
+  }
+  return {{"instructions", measurement.instructions},
+          {"cycles", measurement.cycles.core},
+          {"memory_cycles", measurement.cycles.memory()},
+          {"timing", cycles_json(measurement.cycles)},
+          {"stack_used", measurement.stack},
+          {"functions", functions}};
 }
 
 ordered_json profile_json(const Model& source, const Profile& profile, const Board& board,
@@ -175,20 +236,13 @@ ordered_json profile_json(const Model& source, const Profile& profile, const Boa
   }
   out["sram"] = sram_json(profile.model);
   out["flash"] = flash_json(profile.flash);
-  out["latency"] = {
-      {"ms", profile.ms},         {"low_ms", profile.ms * kLow}, {"high_ms", profile.ms * kHigh},
-      {"cycles", profile.cycles}, {"source", "model"},           {"calibration", nullptr}};
-  if (profile.measurement) {
-    ordered_json functions = ordered_json::array();
-    for (const FunctionCount& function : profile.measurement->functions)
-      functions.push_back({{"name", function.name},
-                           {"instructions", function.instructions},
-                           {"calls", function.calls}});
-    out["emulator"] = {{"instructions", profile.measurement->instructions},
-                       {"cycles", nullptr},
-                       {"stack_used", profile.measurement->stack},
-                       {"functions", functions}};
-  }
+  out["latency"] = {{"ms", profile.ms},
+                    {"low_ms", profile.ms * profile.bar.low},
+                    {"high_ms", profile.ms * profile.bar.high},
+                    {"cycles", profile.cycles},
+                    {"source", profile.measurement ? "emulator" : "model"},
+                    {"calibration", nullptr}};
+  if (profile.measurement) out["emulator"] = emulator_json(*profile.measurement);
   out["fits"] = {
       {"sram", profile.fits_sram}, {"flash", profile.fits_flash}, {"latency", latency_fits}};
   out["layers"] = ordered_json::array();
@@ -207,7 +261,11 @@ ordered_json profile_json(const Model& source, const Profile& profile, const Boa
                           {"ms", board.is_host() ? 0
                                                  : static_cast<double>(layer.cycles) * 1e3 /
                                                        static_cast<double>(board.clock_hz)}};
-    if (profile.measurement) entry["instructions"] = layer.instructions;
+    if (profile.measurement) {
+      entry["instructions"] = layer.instructions;
+      entry["emulated_cycles"] = layer.emulated_cycles;
+      entry["memory_cycles"] = layer.memory_cycles;
+    }
     out["layers"].push_back(entry);
   }
   return out;
@@ -242,6 +300,40 @@ std::string verdict(bool fits, const char* what, int64_t needed, int64_t availab
               : text + " does NOT fit, " + group_digits(needed - available) + " B too much";
 }
 
+void print_measurement(const Profile& profile) {
+  const Measurement& measured = *profile.measurement;
+  const auto number = [](uint64_t value) { return group_digits(static_cast<int64_t>(value)); };
+  const uint64_t total = measured.cycles.with_caches();
+  const bool caches = measured.cycles.memory() > 0;
+  std::vector<Table::Column> columns = {{"function"},
+                                        {"calls", Align::Right},
+                                        {"instructions", Align::Right},
+                                        {"cycles", Align::Right}};
+  if (caches) columns.push_back({"+ memory", Align::Right});
+  columns.push_back({"share", Align::Right});
+  Table functions(columns);
+  for (const FunctionCount& function : measured.functions) {
+    std::vector<std::string> row = {function.name, number(function.calls),
+                                    number(function.instructions), number(function.cycles.core)};
+    if (caches) row.push_back(number(function.cycles.memory()));
+    row.push_back(format_fixed(100.0 * static_cast<double>(function.cycles.with_caches()) /
+                                   static_cast<double>(std::max<uint64_t>(total, 1)),
+                               1) +
+                  " %");
+    functions.add_row(row);
+  }
+  const auto macs_in_all = static_cast<double>(total_macs(profile.model.graph));
+  std::cout << functions.to_string() << "\nemulated: " << number(measured.instructions)
+            << " instructions, " << number(measured.cycles.core) << " cycles";
+  if (caches) std::cout << " and " << number(measured.cycles.memory()) << " of caches and memory";
+  if (macs_in_all > 0) {
+    std::cout << ", " << format_fixed(static_cast<double>(measured.cycles.core) / macs_in_all, 2)
+              << " cycles per MAC";
+  }
+  std::cout << "; stack used " << group_digits(measured.stack) << " of "
+            << group_digits(profile.model.sram.stack) << " B\n";
+}
+
 void print_report(const Model& source, const Profile& profile, const Board& board) {
   std::cout << target_line(board) << "model:  " << source.stem << ", " << profile.layers.size()
             << " layers, " << group_digits(total_macs(profile.model.graph)) << " MACs, "
@@ -250,35 +342,15 @@ void print_report(const Model& source, const Profile& profile, const Board& boar
             << layer_table(profile, true).to_string() << "\n"
             << memory_table(profile.model, profile.flash) << "\n"
             << schedule_table(profile, board).to_string() << "\n";
-  if (profile.measurement) {
-    const auto total = static_cast<int64_t>(profile.measurement->instructions);
-    Table functions({{"function"},
-                     {"calls", Align::Right},
-                     {"instructions", Align::Right},
-                     {"share", Align::Right}});
-    for (const FunctionCount& function : profile.measurement->functions) {
-      functions.add_row(
-          {function.name, group_digits(static_cast<int64_t>(function.calls)),
-           group_digits(static_cast<int64_t>(function.instructions)),
-           format_fixed(
-               100.0 * static_cast<double>(function.instructions) / static_cast<double>(total), 1) +
-               " %"});
-    }
-    const int64_t macs_in_all = total_macs(profile.model.graph);
-    std::cout << functions.to_string() << "\nemulated: " << group_digits(total)
-              << " instructions, ";
-    if (macs_in_all > 0) {
-      std::cout << format_fixed(static_cast<double>(total) / static_cast<double>(macs_in_all), 2)
-                << " per MAC, ";
-    }
-    std::cout << "stack used " << group_digits(profile.measurement->stack) << " of "
-              << group_digits(profile.model.sram.stack) << " B\n";
-  }
+  if (profile.measurement) print_measurement(profile);
   if (board.is_host()) return;
   std::cout << "latency:  " << format_fixed(profile.ms, 1) << " ms ("
-            << format_fixed(profile.ms * kLow, 1) << " to " << format_fixed(profile.ms * kHigh, 1)
-            << "), " << group_digits(profile.cycles) << " cycles at " << board.clock_hz / 1000000
-            << " MHz; a first estimate from the shapes\n"
+            << format_fixed(profile.ms * profile.bar.low, 1) << " to "
+            << format_fixed(profile.ms * profile.bar.high, 1) << "), "
+            << group_digits(profile.cycles) << " cycles at " << board.clock_hz / 1000000 << " MHz; "
+            << (profile.measurement ? "emulated, without flash and caches"
+                                    : "a first estimate from the shapes")
+            << "\n"
             << "fits:     "
             << verdict(profile.fits_sram, "SRAM", profile.model.sram.total(), board.sram_bytes)
             << "; "
@@ -289,6 +361,7 @@ void print_report(const Model& source, const Profile& profile, const Board& boar
 void ProfileCommand::run() const {
   if (json + csv + md > 1)
     throw Error(ErrorKind::Usage, "--json, --csv and --md exclude each other");
+  if (caches && !emulate) throw Error(ErrorKind::Usage, "--caches needs --emulate");
   gates.parse();
   const Model source = load_model(model);
   const Board board = target.board();
@@ -322,9 +395,12 @@ void add_profile(CLI::App& app) {
                   ".tflite file, or the .json of an MCUNet network (random weights)")
       ->required();
   command->schedule.add_to(*sub);
-  sub->add_flag(
-      "--emulate", command->emulate,
-      "build the firmware, run it on the emulated core, count instructions per layer and function");
+  sub->add_flag("--emulate", command->emulate,
+                "build the firmware, run it on the emulated core, count instructions and cycles "
+                "per layer and "
+                "function");
+  sub->add_flag("--caches", command->caches,
+                "with --emulate: also the cycles that the board's caches and flash add (slower)");
   sub->add_option("--map", command->map, "write the arena over time as a picture (SVG)")
       ->type_name("FILE");
   sub->add_flag("--json", command->json, "one JSON document on standard output");

@@ -408,9 +408,9 @@ TEST_CASE("runs on the emulated core, layer by layer", "[codegen]") {
   }
   CHECK(firmware.sizes().writable == 0);
   int64_t layers = 0;
-  for (const int64_t instructions : firmware.instructions_per_layer()) {
-    CHECK(instructions > 0);
-    layers += instructions;
+  for (const LayerCount& layer : firmware.counts_per_layer()) {
+    CHECK(layer.instructions > 0);
+    layers += layer.instructions;
   }
   const auto total = static_cast<int64_t>(firmware.measurement().instructions);
   const auto steps = static_cast<int64_t>(executed_calls(model.schedule).size());

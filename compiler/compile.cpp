@@ -108,10 +108,13 @@ std::string c_identifier(const std::string& text) {
 
 CompiledModel compile(const Graph& source, const std::string& sha256,
                       const CompileOptions& options) {
+  // With no room at all the plan is the one of the least arena.
+  const int64_t limit = options.objective == Objective::Sram
+                            ? 0
+                            : arena_limit(options.board, kernel_costs(options.board.core));
   return compile_planned(source, sha256, options, [&](const Graph& prepared) {
-    return plan(prepared,
-                {options.schedule, arena_limit(options.board, kernel_costs(options.board.core)),
-                 options.input_rows, options.allow_recompute, options.patch});
+    return plan(prepared, {options.schedule, limit, options.input_rows, options.allow_recompute,
+                           options.patch});
   });
 }
 
@@ -133,9 +136,16 @@ CompiledModel compile_planned(const Graph& source, const std::string& sha256,
   model.plan = std::move(planned.memory);
   model.overhead_cycles = planned.overhead;
   model.recomputed_macs = planned.recomputed_macs;
+  const Schedule framed = model.schedule;
   lower_all(model.graph, model.schedule);
-  model.sram = account_sram(model.schedule, model.plan, planned.lower_bound, costs);
   model.flash = account_flash(model.schedule, costs);
+  const std::set<std::string> unwanted = unwanted_kernels(model, costs);
+  if (!unwanted.empty()) {
+    model.schedule = framed;
+    lower_all(model.graph, model.schedule, unwanted);
+    model.flash = account_flash(model.schedule, costs);
+  }
+  model.sram = account_sram(model.schedule, model.plan, planned.lower_bound, costs);
   return model;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/kernel_choice.h"
 #include "compiler/memory/planner.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan.h"
@@ -42,6 +43,7 @@ struct CompileOptions {
   Board board;
   PassOptions passes;
   ScheduleKind schedule = ScheduleKind::Auto;
+  Objective objective = Objective::Balanced;
   bool input_rows = false;     // the input comes row by row; NHWC then
   double allow_recompute = 0;  // per cent of MACs
   PatchGrid patch = {};        // of ScheduleKind::Patch, as far as it is given

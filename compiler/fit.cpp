@@ -1,5 +1,9 @@
 #include "compiler/fit.h"
 
+#include <algorithm>
+#include <map>
+#include <numeric>
+
 #include "compiler/cost/cycles.h"
 #include "libmcunet/support/error.h"
 #include "libmcunet/support/table.h"
@@ -56,11 +60,33 @@ std::string sram_problem(const CompiledModel& model) {
 
 }  // namespace
 
+std::vector<int64_t> estimated_cycles_per_layer(const CompiledModel& model) {
+  const Schedule& schedule = model.schedule;
+  const std::vector<int64_t> executions = executions_per_call(schedule);
+  std::vector<std::map<std::string, int64_t>> calls(model.graph.ops.size());
+  for (size_t i = 0; i < executions.size(); ++i)
+    calls[schedule.calls[i].op][schedule.calls[i].kernel] += executions[i];
+  std::vector<int64_t> layers;
+  for (size_t op = 0; op < calls.size(); ++op) {
+    // What patches add is in overhead_cycles.
+    const bool patches = schedule.run_of(op).kind == RunKind::Patches;
+    double cycles = 0;
+    for (const auto& [kernel, count] : calls[op]) {
+      cycles +=
+          kernel_cycles(kernel_work(model.graph, model.graph.ops[op], kernel, patches ? 1 : count),
+                        model.options.board.core);
+    }
+    layers.push_back(static_cast<int64_t>(cycles));
+  }
+  return layers;
+}
+
 int64_t estimated_cycles(const CompiledModel& model) {
-  int64_t cycles = model.overhead_cycles;
-  for (const Op& op : model.graph.ops)
-    cycles += estimated_cycles(model.graph, op, model.options.board.core);
-  return cycles;
+  const std::vector<int64_t> layers = estimated_cycles_per_layer(model);
+  const bool patches = std::any_of(model.schedule.runs.begin(), model.schedule.runs.end(),
+                                   [](const Run& run) { return run.kind == RunKind::Patches; });
+  return std::accumulate(layers.begin(), layers.end(),
+                         patches ? model.overhead_cycles : int64_t{0});
 }
 
 std::vector<Alternative> alternatives(const CompiledModel& model) {

@@ -20,7 +20,9 @@ struct Alternative {
 // input there is one.
 std::vector<Alternative> alternatives(const CompiledModel& model);
 
-// Cycles of one inference, estimated.
+// Cycles of one inference, estimated, per operator of model.graph and in all. All includes what
+// going through patches adds.
+std::vector<int64_t> estimated_cycles_per_layer(const CompiledModel& model);
 int64_t estimated_cycles(const CompiledModel& model);
 
 // Throws Error(DoesNotFit), saying by how much, what was tried and what would help, when the model

@@ -62,6 +62,13 @@ void append(Measurement& sum, const Measurement& call) {
 
 }  // namespace
 
+CallCount& operator+=(CallCount& sum, const CallCount& count) {
+  sum.instructions += count.instructions;
+  sum.cycles += count.cycles;
+  sum.memory_cycles += count.memory_cycles;
+  return sum;
+}
+
 struct HostProgram::State {
   TemporaryDirectory directory;
   std::string program;
@@ -235,7 +242,7 @@ Buffers FirmwareProgram::run(const Buffers& inputs) {
 const Measurement& FirmwareProgram::measurement() const { return state_->measurement; }
 const compiler::LinkedSizes& FirmwareProgram::sizes() const { return state_->sizes; }
 
-std::vector<LayerCount> FirmwareProgram::counts_per_layer() const {
+std::vector<CallCount> FirmwareProgram::counts_per_call() const {
   const compiler::CompiledModel& model = state_->model;
   const compiler::Schedule& schedule = model.schedule;
   std::set<std::string> kernels;
@@ -251,13 +258,20 @@ std::vector<LayerCount> FirmwareProgram::counts_per_layer() const {
     throw Error(ErrorKind::Internal, std::to_string(steps.size()) + " calls were counted, " +
                                          std::to_string(executed.size()) + " scheduled");
   }
-  std::vector<LayerCount> layers(model.graph.ops.size());
+  std::vector<CallCount> calls(schedule.calls.size());
   for (size_t i = 0; i < steps.size(); ++i) {
-    LayerCount& layer = layers[schedule.calls[static_cast<size_t>(executed[i])].op];
-    layer.instructions += static_cast<int64_t>(steps[i]->instructions);
-    layer.cycles += static_cast<int64_t>(steps[i]->cycles);
-    layer.memory_cycles += static_cast<int64_t>(steps[i]->memory_cycles);
+    calls[static_cast<size_t>(executed[i])] +=
+        {static_cast<int64_t>(steps[i]->instructions), static_cast<int64_t>(steps[i]->cycles),
+         static_cast<int64_t>(steps[i]->memory_cycles)};
   }
+  return calls;
+}
+
+std::vector<CallCount> FirmwareProgram::counts_per_layer() const {
+  const compiler::CompiledModel& model = state_->model;
+  const std::vector<CallCount> calls = counts_per_call();
+  std::vector<CallCount> layers(model.graph.ops.size());
+  for (size_t i = 0; i < calls.size(); ++i) layers[model.schedule.calls[i].op] += calls[i];
   return layers;
 }
 

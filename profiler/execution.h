@@ -37,12 +37,14 @@ class HostProgram {
   std::unique_ptr<State> state_;
 };
 
-// What an operator's calls took on the emulated core.
-struct LayerCount {
+// What calls of kernels took on the emulated core, one after the other.
+struct CallCount {
   int64_t instructions = 0;
   int64_t cycles = 0;         // of the core
   int64_t memory_cycles = 0;  // that caches and memory add; zero unless they are simulated
 };
+
+CallCount& operator+=(CallCount& sum, const CallCount& count);
 
 // The firmware on the emulated core, started up and past its self-test.
 class FirmwareProgram {
@@ -61,8 +63,10 @@ class FirmwareProgram {
   // Of NAME_invoke alone; with row input of all calls of NAME_row_done, and NAME_invoke.
   const Measurement& measurement() const;
   const compiler::LinkedSizes& sizes() const;  // from the map file
-  // Of each operator of model.graph, from the calls that are made in order.
-  std::vector<LayerCount> counts_per_layer() const;
+  // Of each call of model.schedule, all its executions together, and of each operator of
+  // model.graph.
+  std::vector<CallCount> counts_per_call() const;
+  std::vector<CallCount> counts_per_layer() const;
   // Whether the emulated core was given more memory than the board has.
   bool exceeds_board() const;
 

@@ -154,6 +154,13 @@ void ScheduleOptions::add_to(CLI::App& command) {
       ->capture_default_str()
       ->group(group);
   command
+      .add_option("--optimize", optimize,
+                  "latency: the fewest cycles that fit the board; flash, sram: the least of it; "
+                  "balanced: fast kernels where they are worth their code")
+      ->check(CLI::IsMember({"balanced", "latency", "flash", "sram"}))
+      ->capture_default_str()
+      ->group(group);
+  command
       .add_option("--input", input,
                   "whole: the image lies in the arena; rows: it is given row by row, as a camera "
                   "does, and never is in memory as a whole")
@@ -195,6 +202,10 @@ void ScheduleOptions::apply(const Graph& graph, compiler::CompileOptions& option
                      : schedule == "stream" ? ScheduleKind::Stream
                      : is_patch(schedule)   ? ScheduleKind::Patch
                                             : ScheduleKind::Auto;
+  options.objective = optimize == "latency" ? compiler::Objective::Latency
+                      : optimize == "flash" ? compiler::Objective::Flash
+                      : optimize == "sram"  ? compiler::Objective::Sram
+                                            : compiler::Objective::Balanced;
   if (is_patch(schedule) && schedule != kPatch)
     options.patch = compiler::parse_patch_grid(schedule.substr(std::string(kPatchGrid).size()));
   options.allow_recompute = parse_percent(recompute, "--allow-recompute");

@@ -60,7 +60,7 @@ struct InterfaceOptions {
 // -------------------------------------------------------------------------------------------
 
 struct ScheduleOptions {
-  std::string schedule = "auto", input = "whole", recompute = "0";
+  std::string schedule = "auto", optimize = "balanced", input = "whole", recompute = "0";
   void add_to(CLI::App& command);
   // Sets what compile() takes. `graph` tells whether rows of its input mean pixels or planes.
   void apply(const Graph& graph, compiler::CompileOptions& options) const;

@@ -3,7 +3,6 @@
 #include <memory>
 
 #include "apps/mcunet/command.h"
-#include "compiler/cost/cycles.h"
 #include "compiler/fit.h"
 #include "libmcunet/emulator/board_caches.h"
 #include "libmcunet/graph/operators.h"
@@ -95,7 +94,7 @@ Profile profile(const Model& source, const ProfileCommand& command) {
   command.schedule.apply(source.graph, options);
   result.model = compiler::compile(source.graph, source.sha256, options);
   result.flash = result.model.flash;
-  std::vector<LayerCount> counts(result.model.graph.ops.size());
+  std::vector<CallCount> counts(result.model.graph.ops.size());
   if (command.emulate) {
     TimingOptions timing;
     if (command.caches) timing.caches = emulated_caches(board);
@@ -107,11 +106,11 @@ Profile profile(const Model& source, const ProfileCommand& command) {
       Log().warning("the emulated core has more memory than " + board.name);
   }
   const std::vector<int64_t> flash = flash_per_layer(result.model);
+  const std::vector<int64_t> cycles = compiler::estimated_cycles_per_layer(result.model);
   for (size_t i = 0; i < result.model.graph.ops.size(); ++i) {
     const Op& op = result.model.graph.ops[i];
-    const int64_t cycles = compiler::estimated_cycles(result.model.graph, op, board.core);
     result.layers.push_back({i, macs(result.model.graph, op), live_bytes(result.model, i), flash[i],
-                             cycles, counts[i].instructions, counts[i].cycles,
+                             cycles[i], counts[i].instructions, counts[i].cycles,
                              counts[i].memory_cycles});
   }
   result.cycles = compiler::estimated_cycles(result.model);

@@ -284,9 +284,9 @@ void require_supported_types(const Graph& graph) {
   if (!problems.empty()) throw Error(ErrorKind::Unsupported, std::move(problems));
 }
 
-void lower_all(const Graph& graph, Schedule& schedule) {
+void lower_all(const Graph& graph, Schedule& schedule, const std::set<std::string>& unwanted) {
   std::vector<std::string> problems;
-  Lowering lowering(graph, schedule);
+  Lowering lowering(graph, schedule, unwanted);
   for (Run& run : schedule.runs) {
     run.first_call = schedule.calls.size();
     const int32_t columns = run.kind == RunKind::Patches ? run.patch_columns : 1;

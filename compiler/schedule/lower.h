@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,8 @@ namespace mcunet::compiler {
 // What lowering one operator may do to the schedule in the making.
 class Lowering {
  public:
-  Lowering(const Graph& graph, Schedule& schedule) : graph_(graph), schedule_(schedule) {}
+  Lowering(const Graph& graph, Schedule& schedule, const std::set<std::string>& unwanted)
+      : graph_(graph), schedule_(schedule), unwanted_(unwanted) {}
 
   // The calls to come are those of an operator; in a run of patches, for one column of them.
   void begin(size_t op_index, int32_t column = 0);
@@ -23,6 +25,9 @@ class Lowering {
   const Op& op() const { return graph_.ops[op_index_]; }
   const Tensor& input(size_t i) const { return graph_.input(op(), i); }
   const Tensor& output(size_t i = 0) const { return graph_.output(op(), i); }
+
+  // Whether a kernel may be used that a more general one could stand in for.
+  bool wants(const std::string& kernel) const { return unwanted_.count(kernel) == 0; }
 
   // Whether a call makes one row instead of the whole output, and how many rows there are then.
   bool by_rows() const { return run_->kind != RunKind::Whole; }
@@ -76,6 +81,7 @@ class Lowering {
 
   const Graph& graph_;
   Schedule& schedule_;
+  const std::set<std::string>& unwanted_;
   size_t op_index_ = 0;
   RowOp row_;
   const Run* run_ = nullptr;
@@ -85,8 +91,8 @@ class Lowering {
 };
 
 // All operators of `graph`, in a schedule made by frame(). Throws Error(Unsupported) with every
-// operator that no kernel can run.
-void lower_all(const Graph& graph, Schedule& schedule);
+// operator that no kernel can run. Kernels that are unwanted (kernel_choice.h) are not used.
+void lower_all(const Graph& graph, Schedule& schedule, const std::set<std::string>& unwanted = {});
 
 // Throws Error(Unsupported) with every operator that works on something else than int8.
 void require_supported_types(const Graph& graph);

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "compiler/cost/kernel_work.h"
 #include "compiler/kernels/mcunet_kernels.h"
 #include "compiler/schedule/lower.h"
 #include "libmcunet/reference/params.h"
@@ -226,7 +227,7 @@ void lower_conv(Lowering& to) {
                       {"in_c", int64_t{in_c}},
                       {"out_c", int64_t{out_c}}});
     append(p.fields, clamp_fields(params));
-    to.call(from.bounded ? "conv_1x1" : "conv_1x1_any",
+    to.call(from.bounded && to.wants("conv_1x1") ? "conv_1x1" : "conv_1x1_any",
             {to.in(0), to.out(), to.scratch(MCUNET_CONV_1X1_SCRATCH_BYTES(int64_t{in_c})),
              ParamsArgument{}},
             std::move(p));
@@ -234,8 +235,9 @@ void lower_conv(Lowering& to) {
   }
   const Argument scratch = to.scratch(MCUNET_CONV_SCRATCH_BYTES(int64_t{row}));
   const int64_t plane = int64_t{in_h} * in_w;
-  const bool bounded = from.bounded && ((group_in % 4 == 0 && !attrs.planar_input) ||
-                                        MCUNET_ROUND_UP_4(row) <= MCUNET_CONV_BOUNDED_TAPS);
+  const bool bounded = from.bounded && to.wants("conv_bounded") &&
+                       ((group_in % 4 == 0 && !attrs.planar_input) ||
+                        MCUNET_ROUND_UP_4(row) <= MCUNET_CONV_BOUNDED_TAPS);
   for (int32_t group = 0; group < groups; ++group) {
     Params p;
     const auto begin = weights.begin() + static_cast<std::ptrdiff_t>(group) * group_out * row;
@@ -278,11 +280,9 @@ void lower_depthwise(Lowering& to) {
   const std::vector<int8_t>& weights = from.weights;
   std::vector<int32_t> sums(static_cast<size_t>(w[3]), 0);
   for (size_t i = 0; i < weights.size(); ++i) sums[i % sums.size()] += weights[i];
-  const bool square = is_square_depthwise(to.graph(), to.op()) && from.bounded;
-  const std::string kernel = !square
-                                 ? "depthwise"
-                                 : "depthwise_" + std::to_string(w[2]) + "x" +
-                                       std::to_string(w[2]) + (attrs.stride_w == 2 ? "_s2" : "");
+  const std::string usual = usual_kernel(to.graph(), to.op());
+  const bool square = is_square_depthwise(to.graph(), to.op()) && from.bounded && to.wants(usual);
+  const std::string kernel = square ? usual : "depthwise";
   const Argument scratch =
       square ? to.scratch(MCUNET_DEPTHWISE_SCRATCH_BYTES(int64_t{w[2]})) : Argument{int64_t{0}};
   Params p;

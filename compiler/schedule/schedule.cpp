@@ -86,4 +86,12 @@ std::vector<int> executed_calls(const Schedule& schedule) {
   return executed;
 }
 
+std::vector<int64_t> executions_per_call(const Schedule& schedule) {
+  std::vector<int64_t> executions(schedule.calls.size(), 0);
+  for (const int call : executed_calls(schedule)) {
+    if (call >= 0) ++executions[static_cast<size_t>(call)];
+  }
+  return executions;
+}
+
 }  // namespace mcunet::compiler

@@ -173,4 +173,7 @@ int64_t constant_bytes(const Schedule& schedule, ConstantRole role);
 // row of the input.
 std::vector<int> executed_calls(const Schedule& schedule);
 
+// How often one inference makes each call of the schedule.
+std::vector<int64_t> executions_per_call(const Schedule& schedule);
+
 }  // namespace mcunet::compiler

@@ -19,6 +19,7 @@ const std::vector<EmbeddedFile>& kernels();
 const std::vector<EmbeddedFile>& firmware();
 const std::vector<EmbeddedFile>& templates();
 const std::vector<EmbeddedFile>& kernel_costs();
+const std::vector<EmbeddedFile>& cycles();
 }  // namespace embedded
 
 }  // namespace mcunet

@@ -109,7 +109,7 @@ TEST_CASE("the layers' instructions add up to the invocation's") {
       compiled(mcunet::testing::demo_model("demo_mobilenet"), "stm32f412");
   const FirmwareProgram firmware(model);
   int64_t layers = 0;
-  for (const LayerCount& layer : firmware.counts_per_layer()) layers += layer.instructions;
+  for (const CallCount& layer : firmware.counts_per_layer()) layers += layer.instructions;
   const auto total = static_cast<int64_t>(firmware.measurement().instructions);
   CHECK(layers <= total);
   CHECK(layers >= total * 999 / 1000);  // the rest is NAME_invoke's own

@@ -408,7 +408,7 @@ TEST_CASE("runs on the emulated core, layer by layer", "[codegen]") {
   }
   CHECK(firmware.sizes().writable == 0);
   int64_t layers = 0;
-  for (const LayerCount& layer : firmware.counts_per_layer()) {
+  for (const CallCount& layer : firmware.counts_per_layer()) {
     CHECK(layer.instructions > 0);
     layers += layer.instructions;
   }

@@ -27,22 +27,28 @@
 #define MCUNET_AT_LAST(k, c) ((c)*4 * (k) + 4 * ((k)-1))
 #define MCUNET_AT_ROW(k, r, c) ((c)*4 * (k) + 4 * (r))
 
-/* One channel of a strip. */
+/* Four channels of a strip. What the assembly keeps for one channel comes last. */
 typedef struct mcunet_depthwise_run {
-  const uint32_t* x;     /* under the first output */
-  const uint32_t* end;   /* under the first output after the whole fours */
+  const uint32_t* x;     /* under the first output; these six go on to the next channel */
   const int8_t* weights; /* packed */
+  const int32_t* bias;
+  const int32_t* multiplier;
+  const int8_t* shift;
   int8_t* out;
-  uint32_t bias;
-  int32_t multiplier;
-  int32_t right; /* shift; negative (its lowest byte still is the shift) for long scaling */
-  int32_t zero;
-  int32_t pitch; /* from output to output */
-  int32_t last;  /* from the first of four outputs to the fourth, or to the third again */
-  int32_t rest;  /* outputs after the whole fours */
-  int32_t left;  /* long scaling: 1 and the left shift */
-  int32_t count; /* all outputs */
-  uint32_t tap[3];
+  int32_t full;     /* bytes of x for the whole fours */
+  int32_t rest;     /* outputs after them */
+  int32_t count;    /* all outputs */
+  int32_t channels; /* to come */
+  int32_t zero;     /* of the output */
+  int32_t pitch;    /* from output to output */
+  int32_t last;     /* 3 * pitch: from the first of four outputs to the fourth */
+  int32_t least;    /* short scaling is for multipliers above */
+  const uint32_t* end;
+  const int8_t* taps;
+  int8_t* to;
+  uint32_t first; /* bias */
+  int32_t m, right, left;
+  uint32_t tap0, tap1, tap2;
 } mcunet_depthwise_run;
 
 #if MCUNET_DSP
@@ -54,39 +60,43 @@ MCUNET_INLINE uint32_t mcunet_depthwise_weights(const int8_t* weights, int32_t i
   return i % 2 == 0 ? mcunet_sxtb16(packed) : mcunet_sxtb16_ror8(packed);
 }
 
-/* The sum of output i. */
-MCUNET_INLINE uint32_t mcunet_depthwise_sum(const mcunet_depthwise_run* run, int32_t i, int32_t k,
-                                            int32_t stride) {
-  const uint32_t* x = run->x;
-  uint32_t sum = run->bias;
+/* The sum of output i; x, weights and bias are those of its channel. */
+MCUNET_INLINE uint32_t mcunet_depthwise_sum(const uint32_t* x, const int8_t* weights, uint32_t bias,
+                                            int32_t i, int32_t k, int32_t stride) {
+  uint32_t sum = bias;
   int32_t n = 0;
   if (stride == 2) {
     for (int32_t y = 0; y < k; ++y)
       for (int32_t t = 0; t < (k + 1) / 2; ++t, ++n)
-        sum = mcunet_smlad(x[MCUNET_AT_ROW(k, y, i + t)], mcunet_depthwise_weights(run->weights, n),
-                           sum);
+        sum =
+            mcunet_smlad(x[MCUNET_AT_ROW(k, y, i + t)], mcunet_depthwise_weights(weights, n), sum);
     return sum;
   }
   for (int32_t p = 0; p < k / 2; ++p)
     for (int32_t t = 0; t < k; ++t, ++n)
-      sum = mcunet_smlad(x[MCUNET_AT(k, p, i + t)], mcunet_depthwise_weights(run->weights, n), sum);
+      sum = mcunet_smlad(x[MCUNET_AT(k, p, i + t)], mcunet_depthwise_weights(weights, n), sum);
   if (i % 2 != 0)
-    sum =
-        mcunet_smlatb(x[MCUNET_AT_LAST(k, i / 2)], mcunet_depthwise_weights(run->weights, n), sum);
+    sum = mcunet_smlatb(x[MCUNET_AT_LAST(k, i / 2)], mcunet_depthwise_weights(weights, n), sum);
   for (int32_t t = i % 2; t + 1 < k; t += 2)
-    sum = mcunet_smlad(x[MCUNET_AT_LAST(k, (i + t) / 2)],
-                       mcunet_depthwise_weights(run->weights, n + t), sum);
+    sum = mcunet_smlad(x[MCUNET_AT_LAST(k, (i + t) / 2)], mcunet_depthwise_weights(weights, n + t),
+                       sum);
   if (i % 2 == 0)
     sum = mcunet_smlabt(x[MCUNET_AT_LAST(k, (i + k) / 2)],
-                        mcunet_depthwise_weights(run->weights, n + k - 2), sum);
+                        mcunet_depthwise_weights(weights, n + k - 2), sum);
   return sum;
 }
 
-MCUNET_INLINE void mcunet_depthwise_channel(mcunet_depthwise_run* run, int32_t k, int32_t stride) {
-  const mcunet_scale scale = {run->multiplier, run->left, run->right & 31, run->zero};
-  for (int32_t i = 0; i < run->count; ++i)
-    run->out[(ptrdiff_t)i * run->pitch] =
-        (int8_t)mcunet_scale1(mcunet_depthwise_sum(run, i, k, stride), scale);
+MCUNET_INLINE void mcunet_depthwise_channels(const mcunet_depthwise_run* run, int32_t k,
+                                             int32_t stride) {
+  for (int32_t c = 0; c < run->channels; ++c) {
+    const mcunet_scale scale = mcunet_scale_of(run->multiplier[c], run->shift[c], run->zero);
+    const int8_t* weights = run->weights + (ptrdiff_t)c * MCUNET_DEPTHWISE_WEIGHT_BYTES(k, stride);
+    for (int32_t i = 0; i < run->count; ++i) {
+      const uint32_t sum =
+          mcunet_depthwise_sum(run->x + c, weights, (uint32_t)run->bias[c], i, k, stride);
+      run->out[(ptrdiff_t)i * run->pitch + c] = (int8_t)mcunet_scale1(sum, scale);
+    }
+  }
 }
 #endif
 
@@ -172,12 +182,12 @@ MCUNET_INLINE void mcunet_depthwise_widen_one(const int8_t* a, ptrdiff_t step, u
 
 typedef void mcunet_depthwise_kernel(mcunet_depthwise_run* run);
 
-/* The whole convolution for k and stride that are constants where this is inlined; channel: the
- * sums of one channel of a strip, scaled and stored. */
+/* The whole convolution for k and stride that are constants where this is inlined; channels:
+ * the sums of four channels of a strip, scaled and stored. */
 MCUNET_INLINE void mcunet_depthwise_square(const int8_t* in, int8_t* out, int16_t* scratch,
                                            const mcunet_depthwise_params* p, int32_t row,
                                            int32_t rows, int32_t k, int32_t stride,
-                                           mcunet_depthwise_kernel* channel) {
+                                           mcunet_depthwise_kernel* channels) {
   const int32_t in_c = p->in_c, out_w = p->out_w, strip = MCUNET_DEPTHWISE_STRIP(k);
   const int32_t most = stride == 1 ? strip : strip / 2;
   const int32_t weight_bytes = MCUNET_DEPTHWISE_WEIGHT_BYTES(k, stride);
@@ -188,6 +198,8 @@ MCUNET_INLINE void mcunet_depthwise_square(const int8_t* in, int8_t* out, int16_
   mcunet_depthwise_run run;
   run.zero = p->out_zero;
   run.pitch = in_c;
+  run.last = 3 * in_c;
+  run.least = run.zero == -128 ? (1 << 30) - 1 : INT32_MAX;
   for (; rows > 0; ++row, --rows, out += out_w * in_c) {
     const int32_t top = row * p->stride_h - p->pad_top;
     for (int32_t first = 0; first < out_w; first += most) {
@@ -213,6 +225,9 @@ MCUNET_INLINE void mcunet_depthwise_square(const int8_t* in, int8_t* out, int16_
         if (!missing && 2 * i >= begin && 2 * i + 2 <= end) continue;
         for (int32_t j = 0; j < 4 * k; ++j) words[i * 4 * k + j] = zero_pair;
       }
+      run.full = count / 4 * (stride == 1 ? 32 : 64) * k;
+      run.rest = count % 4;
+      run.count = count;
       for (int32_t block = 0; block < in_c; block += 4) {
         /* The last block of four begins earlier, and computes some channels again. */
         const int32_t c0 = block + 4 <= in_c ? block : in_c - 4;
@@ -228,30 +243,14 @@ MCUNET_INLINE void mcunet_depthwise_square(const int8_t* in, int8_t* out, int16_
             mcunet_depthwise_widen_one(lines[ky] + c0, in_c, inside + 4 * ky, begin, end - begin,
                                        zeros, k);
         }
-        for (int32_t c = c0; c < c0 + 4; ++c) {
-          const int32_t multiplier = p->multiplier[c], shift = p->shift[c];
-          run.x = words + (c - c0);
-          run.end = run.x + count / 4 * (stride == 1 ? 8 : 16) * k;
-          run.weights = p->weights + (ptrdiff_t)c * weight_bytes;
-          run.out = out + ((ptrdiff_t)first * in_c + c);
-          run.bias = (uint32_t)p->bias[c];
-          run.last = 3 * in_c;
-          run.rest = count % 4;
-          run.count = count;
-          run.multiplier = multiplier;
-          run.right = -shift;
-          run.left = 1;
-#if MCUNET_DSP
-          if (shift < 0 && run.zero == -128 && multiplier >= 1 << 30) {
-            run.multiplier = mcunet_signed((uint32_t)multiplier * 2);
-          } else
-#endif
-          {
-            run.left = shift > 0 ? shift + 1 : 1;
-            run.right = (int32_t)((uint32_t)(shift > 0 ? 0 : -shift) | 0x80000000u);
-          }
-          channel(&run);
-        }
+        run.x = words;
+        run.weights = p->weights + (ptrdiff_t)c0 * weight_bytes;
+        run.bias = p->bias + c0;
+        run.multiplier = p->multiplier + c0;
+        run.shift = p->shift + c0;
+        run.out = out + ((ptrdiff_t)first * in_c + c0);
+        run.channels = 4;
+        channels(&run);
       }
     }
     mcunet_narrow(out, out_w * in_c, p->act_min, p->act_max);

@@ -1,69 +1,105 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "compiler/kernels/mcunet_depthwise_square.h"
 
-/* w0, w1, w2: columns of rows 0 and 1; w3, w4: (0, 1) and (1, 2) of row 2. All are loaded anew for
- * every four outputs only if the compiler runs out of registers. */
-#define MCUNET_WEIGHTS_3X3                                                      \
-  const uint32_t packed0 = mcunet_load_s8x4(weights);                           \
-  const uint32_t packed1 = mcunet_load_s8x4(weights + 4);                       \
-  const uint32_t w0 = mcunet_sxtb16(packed0), w1 = mcunet_sxtb16_ror8(packed0); \
-  const uint32_t w2 = mcunet_sxtb16(packed1), w3 = mcunet_sxtb16_ror8(packed1); \
-  const uint32_t w4 = mcunet_sxtb16(mcunet_load_s8x4(weights + 8))
+/* r0: x; r1: out; r2: run; r3, r4, r5: columns 0, 1, 2 of rows 0 and 1, whose place the multiplier,
+ * the right shift and the zero point take in between; r6, r7: (0, 1) and (1, 2) of row 2; r8 to
+ * r11: sums, r11 first the bias; r12, lr: words of x. */
+#define MCUNET_3X3     \
+  MCUNET_CHANNEL \
+  "ldr r4, [r3]\n\tldr r5, [r3, #4]\n\tldr r6, [r3, #8]\n\t" \
+  MCUNET_OF_RUN("r8", end) \
+  "sxtb16 r3, r4\n\tmov r1, r11\n\t" \
+  "sxtb16 r4, r4, ror #8\n\t" MCUNET_TO_RUN("r3", tap0) \
+  "sxtb16 r7, r6\n\tcmp r0, r8\n\t" \
+  "sxtb16 r6, r5, ror #8\n\tsxtb16 r5, r5\n\tstrd r4, r5, [r2, %[tap1]]\n\t" \
+  "bhs 3f\n" \
+  "1:\n\t" MCUNET_X("r12", MCUNET_AT(3, 0, 0)) MCUNET_OF_RUN("r11", first)                      \
+  MCUNET_X("lr", MCUNET_AT(3, 0, 1))                                                           \
+  "smlad r8, r12, r3, r11\n\t" MCUNET_X("r12", MCUNET_AT(3, 0, 2))                             \
+  "smlad r9, lr, r3, r11\n\t"                                                                  \
+  MCUNET_SMLAD("r8", "lr", "r4") MCUNET_X("lr", MCUNET_AT(3, 0, 3))                            \
+  "smlad r10, r12, r3, r11\n\t"                                                                \
+  MCUNET_SMLAD("r9", "r12", "r4")                                                              \
+  MCUNET_SMLAD("r8", "r12", "r5") MCUNET_X("r12", MCUNET_AT(3, 0, 4))                          \
+  MCUNET_SMLAD("r11", "lr", "r3") MCUNET_OF_RUN("r3", m)                              \
+  MCUNET_SMLAD("r10", "lr", "r4")                                                              \
+  MCUNET_SMLAD("r9", "lr", "r5") MCUNET_X("lr", MCUNET_AT(3, 0, 5))                            \
+  MCUNET_SMLAD("r11", "r12", "r4") MCUNET_OF_RUN("r4", right)                                  \
+  MCUNET_SMLAD("r10", "r12", "r5") MCUNET_X("r12", MCUNET_AT_LAST(3, 0))                       \
+  MCUNET_SMLAD("r11", "lr", "r5") MCUNET_X("lr", MCUNET_AT_LAST(3, 1))                         \
+  MCUNET_SMLAD("r8", "r12", "r6") "cmp r4, #0\n\t"                                             \
+  MCUNET_SMLA(tb, "r9", "r12", "r6") MCUNET_X("r12", MCUNET_AT_LAST(3, 2))                     \
+  MCUNET_SMLA(bt, "r8", "lr", "r7") MCUNET_OF_RUN("r5", zero)                                  \
+  MCUNET_SMLAD("r9", "lr", "r7") "blt 6f\n\t"                                                  \
+  MCUNET_SHORT1("r8", "r3")                                                                    \
+  MCUNET_SHORT1("r9", "r3")                                                                    \
+  MCUNET_SMLAD("r10", "lr", "r6") MCUNET_SHORT2("r8", "r4")                                    \
+  MCUNET_SMLA(tb, "r11", "lr", "r6") MCUNET_SHORT3("r8", "r5")                                 \
+  MCUNET_SMLA(bt, "r10", "r12", "r7") MCUNET_SHORT2("r9", "r4")                                \
+  MCUNET_SHORT4("r8") MCUNET_SMLAD("r11", "r12", "r7")                                         \
+  MCUNET_SHORT1("r10", "r3") MCUNET_SHORT3("r9", "r5")                                         \
+  MCUNET_SHORT1("r11", "r3") "strb r8, [r1]\n\t"                                          \
+  MCUNET_SHORT4("r9") MCUNET_OF_RUN("r12", pitch)                                              \
+  MCUNET_SHORT2("r10", "r4") MCUNET_OF_RUN("lr", last)                                         \
+  MCUNET_SHORT3("r10", "r5") MCUNET_OF_RUN("r8", end)                                          \
+  MCUNET_SHORT2("r11", "r4") "strb r9, [r1, r12]\n\t"                                         \
+  MCUNET_SHORT4("r10") MCUNET_SHORT3("r11", "r5")                                              \
+  "add r0, r0, %[step]\n\t" MCUNET_OF_RUN("r3", tap0)                                               \
+  MCUNET_SHORT4("r11") "cmp r0, r8\n"                                                          \
+  "2:\n\tldrd r4, r5, [r2, %[tap1]]\n\t"                                                       \
+  "strb r11, [r1, lr]\n\t"                                                                    \
+  "strb r10, [r1, r12, lsl #1]\n\t"                                                           \
+  "add r1, r1, r12, lsl #2\n\tblo 1b\n"                                                        \
+  "3:\n\t" MCUNET_OF_RUN("r8", rest) MCUNET_OF_RUN("r12", pitch) \
+  "subs r8, r8, #2\n\tbgt 5f\n\tadds r10, r8, #1\n\tblt 9f\n\t" \
+  MCUNET_X("r12", MCUNET_AT(3, 0, 0)) MCUNET_OF_RUN("r11", first)                               \
+  MCUNET_X("lr", MCUNET_AT(3, 0, 1))                                                           \
+  "smlad r8, r12, r3, r11\n\t" MCUNET_X("r12", MCUNET_AT(3, 0, 2))                             \
+  "smlad r9, lr, r3, r11\n\t" MCUNET_OF_RUN("r3", m)                                  \
+  MCUNET_SMLAD("r8", "lr", "r4") MCUNET_X("lr", MCUNET_AT(3, 0, 3))                            \
+  MCUNET_SMLAD("r9", "r12", "r4") MCUNET_OF_RUN("r4", right)                                   \
+  MCUNET_SMLAD("r8", "r12", "r5") MCUNET_X("r12", MCUNET_AT_LAST(3, 0))                        \
+  MCUNET_SMLAD("r9", "lr", "r5") MCUNET_X("lr", MCUNET_AT_LAST(3, 1))                          \
+  MCUNET_SMLAD("r8", "r12", "r6") MCUNET_OF_RUN("r5", zero)                                    \
+  MCUNET_SMLA(tb, "r9", "r12", "r6") "cmp r4, #0\n\t"                                          \
+  MCUNET_SMLA(bt, "r8", "lr", "r7") MCUNET_OF_RUN("r12", pitch) \
+  MCUNET_SMLAD("r9", "lr", "r7") "blt 7f\n\t"                                                  \
+  MCUNET_SHORT1("r8", "r3")                                                                    \
+  MCUNET_SHORT1("r9", "r3")                                                                    \
+  MCUNET_SHORT2("r8", "r4") MCUNET_SHORT3("r8", "r5")                                          \
+  MCUNET_SHORT2("r9", "r4") MCUNET_SHORT3("r9", "r5")                                          \
+  MCUNET_SHORT4("r8") MCUNET_SHORT4("r9")                                                      \
+  "8:\n\tmul r12, r12, r10\n\tstrb r9, [r1, r12]\n\tstrb r8, [r1]\n"                                  \
+  MCUNET_CHANNEL_END(MCUNET_3X3_ASIDE)
 
-MCUNET_INLINE void mcunet_depthwise_3x3_four(const uint32_t* x, const int8_t* weights,
-                                             uint32_t sums[4]) {
-  MCUNET_WEIGHTS_3X3;
-  const uint32_t bias = sums[0];
-  uint32_t a, b, c, d, t, u;
-  MCUNET_FETCH(t, x[MCUNET_AT(3, 0, 0)]);
-  MCUNET_FETCH(u, x[MCUNET_AT(3, 0, 1)]);
-  MCUNET_MAC_FROM(a, bias, t, w0);
-  MCUNET_FETCH(t, x[MCUNET_AT(3, 0, 2)]);
-  MCUNET_MAC_FROM(b, bias, u, w0);
-  MCUNET_MAC(a, u, w1);
-  MCUNET_FETCH(u, x[MCUNET_AT(3, 0, 3)]);
-  MCUNET_MAC_FROM(c, bias, t, w0);
-  MCUNET_MAC(b, t, w1);
-  MCUNET_MAC(a, t, w2);
-  MCUNET_FETCH(t, x[MCUNET_AT(3, 0, 4)]);
-  MCUNET_MAC_FROM(d, bias, u, w0);
-  MCUNET_MAC(c, u, w1);
-  MCUNET_MAC(b, u, w2);
-  MCUNET_FETCH(u, x[MCUNET_AT(3, 0, 5)]);
-  MCUNET_MAC(d, t, w1);
-  MCUNET_MAC(c, t, w2);
-  MCUNET_FETCH(t, x[MCUNET_AT_LAST(3, 0)]);
-  MCUNET_MAC(d, u, w2);
-  MCUNET_FETCH(u, x[MCUNET_AT_LAST(3, 1)]);
-  MCUNET_MAC(a, t, w3);
-  b = mcunet_smlatb(t, w3, b);
-  MCUNET_FETCH(t, x[MCUNET_AT_LAST(3, 2)]);
-  MCUNET_MAC(c, u, w3);
-  d = mcunet_smlatb(u, w3, d);
-  a = mcunet_smlabt(u, w4, a);
-  MCUNET_MAC(b, u, w4);
-  c = mcunet_smlabt(t, w4, c);
-  MCUNET_MAC(d, t, w4);
-  sums[0] = a, sums[1] = b, sums[2] = c, sums[3] = d;
-}
+#define MCUNET_3X3_ASIDE          \
+  MCUNET_THREE("r12", "r8", "r9") \
+  "6:\n\t"                                                                                     \
+  MCUNET_SMLAD("r10", "lr", "r6") MCUNET_SMLA(tb, "r11", "lr", "r6")                           \
+  MCUNET_SMLA(bt, "r10", "r12", "r7") MCUNET_SMLAD("r11", "r12", "r7")                         \
+  MCUNET_OF_RUN("lr", left)                                                                    \
+  MCUNET_LONG1("r8", "lr", "r3") MCUNET_LONG1("r9", "lr", "r3")                                \
+  MCUNET_LONG1("r10", "lr", "r3") MCUNET_LONG1("r11", "lr", "r3")                              \
+  MCUNET_LONG2("r8", "r4", "r5") MCUNET_OF_RUN("r12", pitch)                                   \
+  MCUNET_LONG2("r9", "r4", "r5") MCUNET_OF_RUN("lr", last)                                     \
+  MCUNET_LONG2("r10", "r4", "r5") MCUNET_OF_RUN("r3", tap0)                                     \
+  MCUNET_LONG2("r11", "r4", "r5") "strb r8, [r1]\n\t" "strb r9, [r1, r12]\n\t"           \
+  MCUNET_OF_RUN("r8", end)                                                                     \
+  "add r0, r0, %[step]\n\tcmp r0, r8\n\tb 2b\n"                                                    \
+  "7:\n\t" MCUNET_OF_RUN("lr", left)                                                           \
+  MCUNET_LONG1("r8", "lr", "r3") MCUNET_LONG1("r9", "lr", "r3")                                \
+  MCUNET_LONG2("r8", "r4", "r5") MCUNET_LONG2("r9", "r4", "r5")                                \
+  "b 8b\n"
 
-MCUNET_INLINE void mcunet_depthwise_3x3_two(const uint32_t* x, const int8_t* weights,
-                                            uint32_t sums[4]) {
-  MCUNET_WEIGHTS_3X3;
-  uint32_t a = sums[0], b = sums[1];
-  a = mcunet_smlad(x[MCUNET_AT(3, 0, 0)], w0, a);
-  a = mcunet_smlad(x[MCUNET_AT(3, 0, 1)], w1, a);
-  b = mcunet_smlad(x[MCUNET_AT(3, 0, 1)], w0, b);
-  a = mcunet_smlad(x[MCUNET_AT(3, 0, 2)], w2, a);
-  b = mcunet_smlad(x[MCUNET_AT(3, 0, 2)], w1, b);
-  b = mcunet_smlad(x[MCUNET_AT(3, 0, 3)], w2, b);
-  MCUNET_TAIL_FIRST(a, b, x[MCUNET_AT_LAST(3, 0)], w3);
-  MCUNET_TAIL_LAST(a, b, x[MCUNET_AT_LAST(3, 1)], w4);
-  sums[0] = a, sums[1] = b;
+MCUNET_INLINE void mcunet_depthwise_3x3_channels(mcunet_depthwise_run* run) {
+#if MCUNET_DSP
+  MCUNET_DEPTHWISE_ASM(run, 3, 1, MCUNET_3X3);
+#else
+  mcunet_depthwise_channels(run, 3, 1);
+#endif
 }
 
 void mcunet_depthwise_3x3(const int8_t* in, int8_t* out, int16_t* scratch,
                           const mcunet_depthwise_params* p, int32_t row, int32_t rows) {
-  mcunet_depthwise_square(in, out, scratch, p, row, rows, 3, 1, mcunet_depthwise_3x3_four,
-                          mcunet_depthwise_3x3_two);
+  mcunet_depthwise_square(in, out, scratch, p, row, rows, 3, 1, mcunet_depthwise_3x3_channels);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT-0 */
 /* Depthwise convolution with a square kernel of 3, 5 or 7, in strips of one output row and four
  * channels. A strip's input is widened into scratch such that two taps of a channel lie in one word
- * and go through one SMLAD; padding is written there too, so that nothing is asked in between.
+ * and go through one SMLAD; padding is written there too, once for all channels, so that nothing is
+ * asked in between.
  *
  * Stride 1: a word holds one column of two rows, (x[0][c], x[1][c]), and serves that column as any
  * tap of any output. The last row is alone and is paired along itself, (x[c], x[c + 1]) for even c:
@@ -20,185 +21,84 @@
 #include "compiler/kernels/mcunet_requantize.h"
 #include "compiler/kernels/mcunet_ring.h"
 
-/* Sums of four outputs, s0 ... s3, or of two, over one tap after the other. a, b, c, d: words of
- * the tap for each output. w and v: weights of the tap and of the next one, in turns; packed: two
- * words of weights to come, from `weights` on. A tap is four multiplications, and what the next
- * ones need is fetched in their shadow: in one cycle a Cortex-M7 issues a multiplication with a
- * load behind it or with a SXTB16 before it.
- * even and odd:  after its use, a gets the word of the next column, x[next].
- * ..._row: the last tap of a row: a, b, c and d get row[na], row[nb] ...
- * load: MCUNET_LOAD, or MCUNET_NO_LOAD where all weights are fetched. */
-#define MCUNET_LOAD packed = mcunet_load_s8x4(weights), weights += 4
-#define MCUNET_NO_LOAD (void)0
-#define MCUNET_EVEN4(a, b, c, d, next, load) \
-  MCUNET_MAC(s0, a, w);                      \
-  MCUNET_FETCH(a, x[next]);                  \
-  MCUNET_SECOND_PAIR(v, packed);             \
-  MCUNET_MAC(s1, b, w);                      \
-  MCUNET_MAC(s2, c, w);                      \
-  load;                                      \
-  MCUNET_MAC(s3, d, w)
-#define MCUNET_ODD4(a, b, c, d, next, load) \
-  MCUNET_MAC(s0, a, v);                     \
-  MCUNET_FETCH(a, x[next]);                 \
-  MCUNET_FIRST_PAIR(w, packed);             \
-  MCUNET_MAC(s1, b, v);                     \
-  MCUNET_MAC(s2, c, v);                     \
-  MCUNET_MAC(s3, d, v)
-#define MCUNET_EVEN4_ROW(a, b, c, d, row, na, nb, nc, nd, load) \
-  MCUNET_MAC(s0, a, w);                                         \
-  MCUNET_FETCH(a, (row)[na]);                                   \
-  MCUNET_SECOND_PAIR(v, packed);                                \
-  MCUNET_MAC(s1, b, w);                                         \
-  load;                                                         \
-  MCUNET_MAC(s2, c, w);                                         \
-  MCUNET_FETCH(b, (row)[nb]);                                   \
-  MCUNET_MAC(s3, d, w);                                         \
-  MCUNET_FETCH(c, (row)[nc]);                                   \
-  MCUNET_FETCH(d, (row)[nd])
-#define MCUNET_ODD4_ROW(a, b, c, d, row, na, nb, nc, nd, load) \
-  MCUNET_MAC(s0, a, v);                                        \
-  MCUNET_FETCH(a, (row)[na]);                                  \
-  MCUNET_FIRST_PAIR(w, packed);                                \
-  MCUNET_MAC(s1, b, v);                                        \
-  MCUNET_MAC(s2, c, v);                                        \
-  MCUNET_FETCH(b, (row)[nb]);                                  \
-  MCUNET_MAC(s3, d, v);                                        \
-  MCUNET_FETCH(c, (row)[nc]);                                  \
-  MCUNET_FETCH(d, (row)[nd])
-#define MCUNET_EVEN2(a, b, next, load) \
-  MCUNET_MAC(s0, a, w);                \
-  MCUNET_FETCH(a, x[next]);            \
-  MCUNET_SECOND_PAIR(v, packed);       \
-  MCUNET_MAC(s1, b, w);                \
-  load
-#define MCUNET_ODD2(a, b, next, load) \
-  MCUNET_MAC(s0, a, v);               \
-  MCUNET_FETCH(a, x[next]);           \
-  MCUNET_FIRST_PAIR(w, packed);       \
-  MCUNET_MAC(s1, b, v)
-#define MCUNET_EVEN2_ROW(a, b, row, na, nb, load) \
-  MCUNET_MAC(s0, a, w);                           \
-  MCUNET_FETCH(a, (row)[na]);                     \
-  MCUNET_SECOND_PAIR(v, packed);                  \
-  MCUNET_MAC(s1, b, w);                           \
-  load;                                           \
-  MCUNET_FETCH(b, (row)[nb])
-#define MCUNET_ODD2_ROW(a, b, row, na, nb, load) \
-  MCUNET_MAC(s0, a, v);                          \
-  MCUNET_FETCH(a, (row)[na]);                    \
-  MCUNET_FIRST_PAIR(w, packed);                  \
-  MCUNET_MAC(s1, b, v);                          \
-  MCUNET_FETCH(b, (row)[nb])
-
 /* Word of the first of four channels: column c of the pair of rows p, at stride 1; the last row
  * there, and row r at stride 2, of the columns 2 * c and 2 * c + 1. */
-#define MCUNET_AT(k, p, c) ((c) / 2 * 4 * (k) + 8 * (p) + (c) % 2 * 4)
+#define MCUNET_AT(k, p, c) (((c) >> 1) * 4 * (k) + 8 * (p) + ((c)&1) * 4)
 #define MCUNET_AT_LAST(k, c) ((c)*4 * (k) + 4 * ((k)-1))
 #define MCUNET_AT_ROW(k, r, c) ((c)*4 * (k) + 4 * (r))
 
-/* All taps of a row (or two) for four outputs or two. E and O: EVEN and ODD, or the other way round
- * where an odd number of taps came before; AT: one of the above; row: its number; NEXT, next:
- * likewise for what follows. The words of the first columns are in a ... d before and after. */
+/* Four channels of a strip. What the assembly keeps for one channel comes last. */
+typedef struct mcunet_depthwise_run {
+  const uint32_t* x;     /* under the first output; these six go on to the next channel */
+  const int8_t* weights; /* packed */
+  const int32_t* bias;
+  const int32_t* multiplier;
+  const int8_t* shift;
+  int8_t* out;
+  int32_t full;     /* bytes of x for the whole fours */
+  int32_t rest;     /* outputs after them */
+  int32_t count;    /* all outputs */
+  int32_t channels; /* to come */
+  int32_t zero;     /* of the output */
+  int32_t pitch;    /* from output to output */
+  int32_t last;     /* 3 * pitch: from the first of four outputs to the fourth */
+  int32_t least;    /* short scaling is for multipliers above */
+  const uint32_t* end;
+  const int8_t* taps;
+  int8_t* to;
+  uint32_t first; /* bias */
+  int32_t m, right, left;
+  uint32_t tap0, tap1, tap2;
+} mcunet_depthwise_run;
 
-#define MCUNET_ROW4_3(E, O, k, AT, row, NEXT, next)                                               \
-  E##4(a, b, c, d, AT(k, row, 4), MCUNET_LOAD);                                                   \
-  O##4(b, c, d, a, AT(k, row, 5), MCUNET_LOAD);                                                   \
-  E##4_ROW(c, d, a, b, x, NEXT(k, next, 2), NEXT(k, next, 3), NEXT(k, next, 0), NEXT(k, next, 1), \
-           MCUNET_LOAD)
+#if MCUNET_DSP
+#include "compiler/kernels/mcunet_depthwise_asm.h"
+#else
+/* The two taps number i of packed weights. */
+MCUNET_INLINE uint32_t mcunet_depthwise_weights(const int8_t* weights, int32_t i) {
+  const uint32_t packed = mcunet_load_s8x4(weights + i / 2 * 4);
+  return i % 2 == 0 ? mcunet_sxtb16(packed) : mcunet_sxtb16_ror8(packed);
+}
 
-#define MCUNET_ROW4_4(E, O, k, AT, row, NEXT, next)                                               \
-  E##4(a, b, c, d, AT(k, row, 4), MCUNET_LOAD);                                                   \
-  O##4(b, c, d, a, AT(k, row, 5), MCUNET_LOAD);                                                   \
-  E##4(c, d, a, b, AT(k, row, 6), MCUNET_LOAD);                                                   \
-  O##4_ROW(d, a, b, c, x, NEXT(k, next, 3), NEXT(k, next, 0), NEXT(k, next, 1), NEXT(k, next, 2), \
-           MCUNET_LOAD)
+/* The sum of output i; x, weights and bias are those of its channel. */
+MCUNET_INLINE uint32_t mcunet_depthwise_sum(const uint32_t* x, const int8_t* weights, uint32_t bias,
+                                            int32_t i, int32_t k, int32_t stride) {
+  uint32_t sum = bias;
+  int32_t n = 0;
+  if (stride == 2) {
+    for (int32_t y = 0; y < k; ++y)
+      for (int32_t t = 0; t < (k + 1) / 2; ++t, ++n)
+        sum =
+            mcunet_smlad(x[MCUNET_AT_ROW(k, y, i + t)], mcunet_depthwise_weights(weights, n), sum);
+    return sum;
+  }
+  for (int32_t p = 0; p < k / 2; ++p)
+    for (int32_t t = 0; t < k; ++t, ++n)
+      sum = mcunet_smlad(x[MCUNET_AT(k, p, i + t)], mcunet_depthwise_weights(weights, n), sum);
+  if (i % 2 != 0)
+    sum = mcunet_smlatb(x[MCUNET_AT_LAST(k, i / 2)], mcunet_depthwise_weights(weights, n), sum);
+  for (int32_t t = i % 2; t + 1 < k; t += 2)
+    sum = mcunet_smlad(x[MCUNET_AT_LAST(k, (i + t) / 2)], mcunet_depthwise_weights(weights, n + t),
+                       sum);
+  if (i % 2 == 0)
+    sum = mcunet_smlabt(x[MCUNET_AT_LAST(k, (i + k) / 2)],
+                        mcunet_depthwise_weights(weights, n + k - 2), sum);
+  return sum;
+}
 
-#define MCUNET_ROW4_5(E, O, k, AT, row, NEXT, next)                                               \
-  E##4(a, b, c, d, AT(k, row, 4), MCUNET_LOAD);                                                   \
-  O##4(b, c, d, a, AT(k, row, 5), MCUNET_LOAD);                                                   \
-  E##4(c, d, a, b, AT(k, row, 6), MCUNET_LOAD);                                                   \
-  O##4(d, a, b, c, AT(k, row, 7), MCUNET_LOAD);                                                   \
-  E##4_ROW(a, b, c, d, x, NEXT(k, next, 0), NEXT(k, next, 1), NEXT(k, next, 2), NEXT(k, next, 3), \
-           MCUNET_LOAD)
-
-#define MCUNET_ROW4_7(E, O, k, AT, row, NEXT, next)                                               \
-  E##4(a, b, c, d, AT(k, row, 4), MCUNET_LOAD);                                                   \
-  O##4(b, c, d, a, AT(k, row, 5), MCUNET_LOAD);                                                   \
-  E##4(c, d, a, b, AT(k, row, 6), MCUNET_LOAD);                                                   \
-  O##4(d, a, b, c, AT(k, row, 7), MCUNET_LOAD);                                                   \
-  E##4(a, b, c, d, AT(k, row, 8), MCUNET_LOAD);                                                   \
-  O##4(b, c, d, a, AT(k, row, 9), MCUNET_LOAD);                                                   \
-  E##4_ROW(c, d, a, b, x, NEXT(k, next, 2), NEXT(k, next, 3), NEXT(k, next, 0), NEXT(k, next, 1), \
-           MCUNET_LOAD)
-
-#define MCUNET_ROW2_3(E, O, k, AT, row, NEXT, next) \
-  E##2(a, b, AT(k, row, 2), MCUNET_LOAD);           \
-  O##2(b, a, AT(k, row, 3), MCUNET_LOAD);           \
-  E##2_ROW(a, b, x, NEXT(k, next, 0), NEXT(k, next, 1), MCUNET_LOAD)
-
-#define MCUNET_ROW2_4(E, O, k, AT, row, NEXT, next) \
-  E##2(a, b, AT(k, row, 2), MCUNET_LOAD);           \
-  O##2(b, a, AT(k, row, 3), MCUNET_LOAD);           \
-  E##2(a, b, AT(k, row, 4), MCUNET_LOAD);           \
-  O##2_ROW(b, a, x, NEXT(k, next, 1), NEXT(k, next, 0), MCUNET_LOAD)
-
-#define MCUNET_ROW2_5(E, O, k, AT, row, NEXT, next) \
-  E##2(a, b, AT(k, row, 2), MCUNET_LOAD);           \
-  O##2(b, a, AT(k, row, 3), MCUNET_LOAD);           \
-  E##2(a, b, AT(k, row, 4), MCUNET_LOAD);           \
-  O##2(b, a, AT(k, row, 5), MCUNET_LOAD);           \
-  E##2_ROW(a, b, x, NEXT(k, next, 0), NEXT(k, next, 1), MCUNET_LOAD)
-
-#define MCUNET_ROW2_7(E, O, k, AT, row, NEXT, next) \
-  E##2(a, b, AT(k, row, 2), MCUNET_LOAD);           \
-  O##2(b, a, AT(k, row, 3), MCUNET_LOAD);           \
-  E##2(a, b, AT(k, row, 4), MCUNET_LOAD);           \
-  O##2(b, a, AT(k, row, 5), MCUNET_LOAD);           \
-  E##2(a, b, AT(k, row, 6), MCUNET_LOAD);           \
-  O##2(b, a, AT(k, row, 7), MCUNET_LOAD);           \
-  E##2_ROW(a, b, x, NEXT(k, next, 0), NEXT(k, next, 1), MCUNET_LOAD)
-
-/* Likewise, beginning with EVEN, the last row of all at stride 2. */
-
-#define MCUNET_LAST4_3(k, row)                                     \
-  MCUNET_EVEN4(a, b, c, d, MCUNET_AT_ROW(k, row, 4), MCUNET_LOAD); \
-  MCUNET_ODD4(b, c, d, a, MCUNET_AT_ROW(k, row, 5), MCUNET_LOAD);  \
-  MCUNET_EVEN4(c, d, a, b, 0, MCUNET_NO_LOAD)
-
-#define MCUNET_LAST4_4(k, row)                                        \
-  MCUNET_EVEN4(a, b, c, d, MCUNET_AT_ROW(k, row, 4), MCUNET_LOAD);    \
-  MCUNET_ODD4(b, c, d, a, MCUNET_AT_ROW(k, row, 5), MCUNET_LOAD);     \
-  MCUNET_EVEN4(c, d, a, b, MCUNET_AT_ROW(k, row, 6), MCUNET_NO_LOAD); \
-  MCUNET_ODD4(d, a, b, c, 0, MCUNET_LOAD)
-
-#define MCUNET_LAST2_3(k, row)                               \
-  MCUNET_EVEN2(a, b, MCUNET_AT_ROW(k, row, 2), MCUNET_LOAD); \
-  MCUNET_ODD2(b, a, MCUNET_AT_ROW(k, row, 3), MCUNET_LOAD);  \
-  MCUNET_EVEN2(a, b, 0, MCUNET_NO_LOAD)
-
-#define MCUNET_LAST2_4(k, row)                                  \
-  MCUNET_EVEN2(a, b, MCUNET_AT_ROW(k, row, 2), MCUNET_LOAD);    \
-  MCUNET_ODD2(b, a, MCUNET_AT_ROW(k, row, 3), MCUNET_LOAD);     \
-  MCUNET_EVEN2(a, b, MCUNET_AT_ROW(k, row, 4), MCUNET_NO_LOAD); \
-  MCUNET_ODD2(b, a, 0, MCUNET_LOAD)
-
-/* What follows for AT_LAST: `next` is not used. */
-#define MCUNET_TO_LAST(k, next, c) MCUNET_AT_LAST(k, c)
-
-/* The last row at stride 1, first and last pair of its weights: the even output takes both of the
- * first pair and the second of the last one, the odd output the other way round. */
-#define MCUNET_TAIL_FIRST(even, odd, y, w) \
-  even = mcunet_smlad(y, w, even), odd = mcunet_smlatb(y, w, odd)
-#define MCUNET_TAIL_LAST(even, odd, y, w) \
-  even = mcunet_smlabt(y, w, even), odd = mcunet_smlad(y, w, odd)
-
-/* Where a strip reads: columns from `left` on, which may lie outside of the image. */
-typedef struct mcunet_depthwise_columns {
-  int32_t left, in_w;
-  ptrdiff_t in_c;
-  const int8_t* zero; /* four bytes of the input's zero point */
-} mcunet_depthwise_columns;
+MCUNET_INLINE void mcunet_depthwise_channels(const mcunet_depthwise_run* run, int32_t k,
+                                             int32_t stride) {
+  for (int32_t c = 0; c < run->channels; ++c) {
+    const mcunet_scale scale = mcunet_scale_of(run->multiplier[c], run->shift[c], run->zero);
+    const int8_t* weights = run->weights + (ptrdiff_t)c * MCUNET_DEPTHWISE_WEIGHT_BYTES(k, stride);
+    for (int32_t i = 0; i < run->count; ++i) {
+      const uint32_t sum =
+          mcunet_depthwise_sum(run->x + c, weights, (uint32_t)run->bias[c], i, k, stride);
+      run->out[(ptrdiff_t)i * run->pitch + c] = (int8_t)mcunet_scale1(sum, scale);
+    }
+  }
+}
+#endif
 
 /* One word of each of four channels, the bytes of u beside those of v. */
 MCUNET_INLINE void mcunet_depthwise_words(uint32_t u, uint32_t v, uint32_t* x) {
@@ -209,132 +109,148 @@ MCUNET_INLINE void mcunet_depthwise_words(uint32_t u, uint32_t v, uint32_t* x) {
   x[3] = mcunet_sxtb16_ror8(high);
 }
 
-/* One row (two, with b) of n blocks of two columns. A row outside of the image is NULL. */
-MCUNET_INLINE void mcunet_depthwise_widen(const int8_t* a, const int8_t* b, int32_t two,
-                                          mcunet_depthwise_columns c, uint32_t* x, int32_t n,
-                                          int32_t k) {
-  const ptrdiff_t in_c = c.in_c, first = c.left * in_c;
-  const int32_t block = 4 * k;
-  const ptrdiff_t step_a = a ? in_c : 0, step_b = b ? in_c : 0;
-  const int8_t* pa = a ? a + first : c.zero;
-  const int8_t* pb = b ? b + first : c.zero;
-  int32_t column = c.left;
-  const int32_t end = a || (two && b) ? c.in_w : 0;
-  while (n > 0) {
-    if (column >= 0 && column + 1 < end) {
-      int32_t run = (end - column) / 2;
-      if (run > n) run = n;
-      n -= run;
-      column += 2 * run;
-      do {
-        if (two) {
-          mcunet_depthwise_words(mcunet_load_s8x4(pa), mcunet_load_s8x4(pb), x);
-          mcunet_depthwise_words(mcunet_load_s8x4(pa + step_a), mcunet_load_s8x4(pb + step_b),
-                                 x + 4);
-          pb += 2 * step_b;
-        } else {
-          mcunet_depthwise_words(mcunet_load_s8x4(pa), mcunet_load_s8x4(pa + step_a), x);
-        }
-        pa += 2 * step_a;
-        x += block;
-      } while (--run > 0);
-      continue;
-    }
-    /* At the image's sides, one block at a time. */
-    const int32_t here = column >= 0 && column < end, next = column + 1 >= 0 && column + 1 < end;
-    const uint32_t a0 = mcunet_load_s8x4(here ? pa : c.zero);
-    const uint32_t a1 = mcunet_load_s8x4(next ? pa + step_a : c.zero);
-    if (two) {
-      mcunet_depthwise_words(a0, mcunet_load_s8x4(here ? pb : c.zero), x);
-      mcunet_depthwise_words(a1, mcunet_load_s8x4(next ? pb + step_b : c.zero), x + 4);
-      pb += 2 * step_b;
-    } else {
-      mcunet_depthwise_words(a0, a1, x);
-    }
-    pa += 2 * step_a;
-    x += block;
-    column += 2;
+/* What of one row, or of two, lies in the image: n columns of a strip, from column `first` of it
+ * on, whose block is x. A row of padding stays on four bytes, with step 0. */
+MCUNET_INLINE void mcunet_depthwise_widen_two(const int8_t* a, const int8_t* b, ptrdiff_t step_a,
+                                              ptrdiff_t step_b, uint32_t* x, int32_t first,
+                                              int32_t n, int32_t k) {
+  if (first % 2 != 0) {
+    mcunet_depthwise_words(mcunet_load_s8x4(a), mcunet_load_s8x4(b), x + 4);
+    a += step_a, b += step_b, x += 4 * k;
     --n;
   }
+  for (; n > 1; n -= 2, x += 4 * k) {
+#if MCUNET_DSP
+    uint32_t u, v, s, t, p, q;
+    __asm__ volatile(
+        "ldr %[u], [%[a]]\n\tldr %[v], [%[b]]\n\t"
+        "ldr %[p], [%[a], %[sa]]\n\tldr %[q], [%[b], %[sb]]\n\t"
+        "pkhbt %[s], %[u], %[v], lsl #16\n\t"
+        "pkhtb %[t], %[v], %[u], asr #16\n\t"
+        "sxtb16 %[u], %[s]\n\tadd %[a], %[a], %[sa], lsl #1\n\t"
+        "sxtb16 %[s], %[s], ror #8\n\tstr %[u], [%[x]]\n\t"
+        "sxtb16 %[v], %[t]\n\tstr %[s], [%[x], #4]\n\t"
+        "sxtb16 %[t], %[t], ror #8\n\tstr %[v], [%[x], #8]\n\t"
+        "pkhbt %[s], %[p], %[q], lsl #16\n\tstr %[t], [%[x], #12]\n\t"
+        "pkhtb %[t], %[q], %[p], asr #16\n\t"
+        "sxtb16 %[u], %[s]\n\tadd %[b], %[b], %[sb], lsl #1\n\t"
+        "sxtb16 %[s], %[s], ror #8\n\tstr %[u], [%[x], #16]\n\t"
+        "sxtb16 %[v], %[t]\n\tstr %[s], [%[x], #20]\n\t"
+        "sxtb16 %[t], %[t], ror #8\n\tstr %[v], [%[x], #24]\n\tstr %[t], [%[x], #28]"
+        : [a] "+&r"(a), [b] "+&r"(b), [u] "=&r"(u), [v] "=&r"(v), [s] "=&r"(s), [t] "=&r"(t),
+          [p] "=&r"(p), [q] "=&r"(q)
+        : [x] "r"(x), [sa] "r"(step_a), [sb] "r"(step_b)
+        : "memory");
+#else
+    mcunet_depthwise_words(mcunet_load_s8x4(a), mcunet_load_s8x4(b), x);
+    mcunet_depthwise_words(mcunet_load_s8x4(a + step_a), mcunet_load_s8x4(b + step_b), x + 4);
+    a += 2 * step_a, b += 2 * step_b;
+#endif
+  }
+  if (n > 0) mcunet_depthwise_words(mcunet_load_s8x4(a), mcunet_load_s8x4(b), x);
 }
 
-/* Up to four outputs of one channel. */
-MCUNET_INLINE void mcunet_depthwise_store(int8_t* out, int32_t pitch, const uint32_t y[4],
-                                          int32_t n) {
-  out[0] = (int8_t)y[0];
-  if (n > 1) out[pitch] = (int8_t)y[1];
-  if (n > 2) out[2 * pitch] = (int8_t)y[2];
-  if (n > 3) out[3 * pitch] = (int8_t)y[3];
+MCUNET_INLINE void mcunet_depthwise_widen_one(const int8_t* a, ptrdiff_t step, uint32_t* x,
+                                              int32_t first, int32_t n, uint32_t zeros, int32_t k) {
+  if (first % 2 != 0) {
+    mcunet_depthwise_words(zeros, mcunet_load_s8x4(a), x);
+    a += step, x += 4 * k;
+    --n;
+  }
+  for (; n > 1; n -= 2, x += 4 * k) {
+#if MCUNET_DSP
+    uint32_t u, v, s, t;
+    __asm__ volatile(
+        "ldr %[u], [%[a]]\n\tldr %[v], [%[a], %[step]]\n\t"
+        "add %[a], %[a], %[step], lsl #1\n\t"
+        "pkhbt %[s], %[u], %[v], lsl #16\n\t"
+        "pkhtb %[t], %[v], %[u], asr #16\n\t"
+        "sxtb16 %[u], %[s]\n\t"
+        "sxtb16 %[s], %[s], ror #8\n\tstr %[u], [%[x]]\n\t"
+        "sxtb16 %[v], %[t]\n\tstr %[s], [%[x], #4]\n\t"
+        "sxtb16 %[t], %[t], ror #8\n\tstr %[v], [%[x], #8]\n\tstr %[t], [%[x], #12]"
+        : [a] "+&r"(a), [u] "=&r"(u), [v] "=&r"(v), [s] "=&r"(s), [t] "=&r"(t)
+        : [x] "r"(x), [step] "r"(step)
+        : "memory");
+#else
+    mcunet_depthwise_words(mcunet_load_s8x4(a), mcunet_load_s8x4(a + step), x);
+    a += 2 * step;
+#endif
+  }
+  if (n > 0) mcunet_depthwise_words(mcunet_load_s8x4(a), zeros, x);
 }
 
-typedef void mcunet_depthwise_kernel(const uint32_t* x, const int8_t* weights, uint32_t sums[4]);
+typedef void mcunet_depthwise_kernel(mcunet_depthwise_run* run);
 
-/* The whole convolution for k and stride that are constants where this is inlined; four and two:
- * the sums of four and of two outputs of one channel, of which sums[0] is the bias. */
+/* The whole convolution for k and stride that are constants where this is inlined; channels:
+ * the sums of four channels of a strip, scaled and stored. */
 MCUNET_INLINE void mcunet_depthwise_square(const int8_t* in, int8_t* out, int16_t* scratch,
                                            const mcunet_depthwise_params* p, int32_t row,
                                            int32_t rows, int32_t k, int32_t stride,
-                                           mcunet_depthwise_kernel* four,
-                                           mcunet_depthwise_kernel* two) {
+                                           mcunet_depthwise_kernel* channels) {
   const int32_t in_c = p->in_c, out_w = p->out_w, strip = MCUNET_DEPTHWISE_STRIP(k);
   const int32_t most = stride == 1 ? strip : strip / 2;
   const int32_t weight_bytes = MCUNET_DEPTHWISE_WEIGHT_BYTES(k, stride);
   const int8_t zero[4] = {p->in_zero, p->in_zero, p->in_zero, p->in_zero};
+  const uint32_t zeros = (uint8_t)p->in_zero * 0x01010101u;
+  const uint32_t zero_pair = (uint16_t)p->in_zero * 0x00010001u;
   uint32_t* words = (uint32_t*)(void*)scratch;
-  mcunet_depthwise_columns columns;
-  columns.in_w = p->in_w, columns.in_c = in_c, columns.zero = zero;
+  mcunet_depthwise_run run;
+  run.zero = p->out_zero;
+  run.pitch = in_c;
+  run.last = 3 * in_c;
+  run.least = run.zero == -128 ? (1 << 30) - 1 : INT32_MAX;
   for (; rows > 0; ++row, --rows, out += out_w * in_c) {
-    const int8_t* lines[7];
     const int32_t top = row * p->stride_h - p->pad_top;
-    for (int32_t ky = 0; ky < k; ++ky) {
-      const int32_t y = top + ky;
-      lines[ky] = (uint32_t)y >= (uint32_t)p->in_h
-                      ? NULL
-                      : in + (ptrdiff_t)mcunet_ring_slot(y, p->in_rows) * p->in_row_stride;
-    }
     for (int32_t first = 0; first < out_w; first += most) {
       const int32_t count = out_w - first < most ? out_w - first : most;
       const int32_t even = (count + 1) / 2 * 2;
-      columns.left = first * stride - p->pad_left;
+      const int32_t blocks = (stride == 1 ? even : 2 * even) / 2 + k / 2;
+      const int32_t left = first * stride - p->pad_left;
+      /* Columns of the strip in the image: [begin, end). */
+      const int32_t begin = left < 0 ? -left : 0;
+      const int32_t end = p->in_w - left < 2 * blocks ? p->in_w - left : 2 * blocks;
+      uint32_t* inside = words + begin / 2 * 4 * k;
+      const ptrdiff_t offset = (ptrdiff_t)(left + begin) * in_c;
+      const int8_t* lines[7]; /* NULL outside of the image */
+      int32_t missing = end <= begin;
+      for (int32_t ky = 0; ky < k; ++ky) {
+        const int32_t y = top + ky;
+        lines[ky] = NULL;
+        if ((uint32_t)y < (uint32_t)p->in_h && end > begin)
+          lines[ky] = in + ((ptrdiff_t)mcunet_ring_slot(y, p->in_rows) * p->in_row_stride + offset);
+        missing |= !lines[ky];
+      }
+      for (int32_t i = 0; i < blocks; ++i) {
+        if (!missing && 2 * i >= begin && 2 * i + 2 <= end) continue;
+        for (int32_t j = 0; j < 4 * k; ++j) words[i * 4 * k + j] = zero_pair;
+      }
+      run.full = count / 4 * (stride == 1 ? 32 : 64) * k;
+      run.rest = count % 4;
+      run.count = count;
       for (int32_t block = 0; block < in_c; block += 4) {
         /* The last block of four begins earlier, and computes some channels again. */
-        const int32_t channel = block + 4 <= in_c ? block : in_c - 4;
-        const int32_t blocks = (stride == 1 ? even : 2 * even) / 2 + k / 2;
-        uint32_t* x = words;
-        int32_t ky = 0;
-        if (stride == 1) {
-          for (; ky + 2 <= k; ky += 2, x += 8) {
-            const int8_t* a = lines[ky];
-            const int8_t* b = lines[ky + 1];
-            mcunet_depthwise_widen(a ? a + channel : a, b ? b + channel : b, 1, columns, x, blocks,
-                                   k);
-          }
-        }
-        for (; ky < k; ++ky, x += 4) {
+        const int32_t c0 = block + 4 <= in_c ? block : in_c - 4;
+        for (int32_t ky = 0; ky < (stride == 1 ? k - 1 : 0); ky += 2) {
           const int8_t* a = lines[ky];
-          mcunet_depthwise_widen(a ? a + channel : a, NULL, 0, columns, x, blocks, k);
+          const int8_t* b = lines[ky + 1];
+          if (a || b)
+            mcunet_depthwise_widen_two(a ? a + c0 : zero, b ? b + c0 : zero, a ? in_c : 0,
+                                       b ? in_c : 0, inside + 4 * ky, begin, end - begin, k);
         }
-        for (int32_t c = channel; c < channel + 4; ++c) {
-          const int8_t* weights = p->weights + (ptrdiff_t)c * weight_bytes;
-          const mcunet_scale scale = mcunet_scale_of(p->multiplier[c], p->shift[c], p->out_zero);
-          const uint32_t bias = (uint32_t)p->bias[c];
-          int8_t* to = out + (ptrdiff_t)first * in_c + c;
-          const uint32_t* from = words + (c - channel);
-          int32_t n = count;
-          for (; n > 2; n -= 4, from += (stride == 1 ? 8 : 16) * k, to += 4 * in_c) {
-            uint32_t sums[4] = {bias, bias, bias, bias};
-            four(from, weights, sums);
-            mcunet_scale4(sums, scale);
-            mcunet_depthwise_store(to, in_c, sums, n);
-          }
-          if (n > 0) {
-            uint32_t sums[4] = {bias, bias, 0, 0};
-            MCUNET_OPAQUE(from); /* or the loop would prepare the addresses that are wanted here */
-            two(from, weights, sums);
-            mcunet_scale2(sums, scale);
-            mcunet_depthwise_store(to, in_c, sums, n);
-          }
+        for (int32_t ky = stride == 1 ? k - 1 : 0; ky < k; ++ky) {
+          if (lines[ky])
+            mcunet_depthwise_widen_one(lines[ky] + c0, in_c, inside + 4 * ky, begin, end - begin,
+                                       zeros, k);
         }
+        run.x = words;
+        run.weights = p->weights + (ptrdiff_t)c0 * weight_bytes;
+        run.bias = p->bias + c0;
+        run.multiplier = p->multiplier + c0;
+        run.shift = p->shift + c0;
+        run.out = out + ((ptrdiff_t)first * in_c + c0);
+        run.channels = 4;
+        channels(&run);
       }
     }
     mcunet_narrow(out, out_w * in_c, p->act_min, p->act_max);

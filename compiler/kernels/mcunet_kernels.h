@@ -28,7 +28,7 @@ extern "C" {
 #define MCUNET_CONV_SCRATCH_BYTES(k) (4 * 2 * MCUNET_ROUND_UP_4(k))
 #define MCUNET_CONV_1X1_SCRATCH_BYTES(in_c) (4 * 2 * MCUNET_ROUND_UP_4(in_c))
 /* Outputs that mcunet_depthwise_KxK makes at a time, at stride 2 half as many. */
-#define MCUNET_DEPTHWISE_STRIP(k) ((k) == 3 ? 16 : 24)
+#define MCUNET_DEPTHWISE_STRIP(k) 24
 #define MCUNET_DEPTHWISE_SCRATCH_BYTES(k) (8 * (k) * (MCUNET_DEPTHWISE_STRIP(k) + (k)-1))
 #define MCUNET_FULLY_CONNECTED_SCRATCH_BYTES(in_c) (2 * MCUNET_ROUND_UP_4(in_c))
 

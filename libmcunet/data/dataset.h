@@ -45,6 +45,8 @@ class Dataset {
 
   size_t size() const { return indices_.size(); }
   const Sample& sample(size_t i) const { return shared_->samples[indices_.at(i)]; }
+  // Where the sample stands in the set as it was opened.
+  size_t position(size_t i) const { return indices_.at(i); }
   // Decoded anew in every call.
   SampleData load(size_t i) const { return shared_->load(indices_.at(i)); }
 

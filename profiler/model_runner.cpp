@@ -1,5 +1,7 @@
 #include "profiler/model_runner.h"
 
+#include <mutex>
+
 #include "compiler/test_input.h"
 #include "libmcunet/reference/interpreter.h"
 
@@ -11,6 +13,15 @@ struct ModelRunner::State {
   std::optional<reference::Interpreter> before, after;  // the edges
   std::optional<HostProgram> host;
   std::optional<FirmwareProgram> firmware;
+  std::mutex core;  // there is one
+
+  std::vector<Buffers> run_compiled(const std::vector<Buffers>& inputs) {
+    if (host) return host->run(inputs);
+    const std::lock_guard<std::mutex> lock(core);
+    std::vector<Buffers> outputs;
+    for (const Buffers& input : inputs) outputs.push_back(firmware->run(input));
+    return outputs;
+  }
 };
 
 ModelRunner::ModelRunner(const Graph& graph, const compiler::CompileOptions& options, Place place)
@@ -31,13 +42,21 @@ ModelRunner::ModelRunner(const Graph& graph, const compiler::CompileOptions& opt
 ModelRunner::~ModelRunner() = default;
 ModelRunner::ModelRunner(ModelRunner&&) noexcept = default;
 
-Buffers ModelRunner::run(const Buffers& inputs) {
-  if (state_->interpreter) return state_->interpreter->run(inputs);
-  const Buffers api_inputs = state_->before->run(inputs);
-  const Buffers api_outputs =
-      state_->host ? state_->host->run({api_inputs}).front() : state_->firmware->run(api_inputs);
-  return state_->after->run(
-      compiler::distinct_outputs(*state_->model, state_->after->graph(), api_outputs));
+Buffers ModelRunner::run(const Buffers& inputs) const { return run_all({inputs}).front(); }
+
+std::vector<Buffers> ModelRunner::run_all(const std::vector<Buffers>& inputs) const {
+  std::vector<Buffers> results;
+  if (state_->interpreter) {
+    for (const Buffers& input : inputs) results.push_back(state_->interpreter->run(input));
+    return results;
+  }
+  std::vector<Buffers> api_inputs;
+  for (const Buffers& input : inputs) api_inputs.push_back(state_->before->run(input));
+  for (const Buffers& api_outputs : state_->run_compiled(api_inputs)) {
+    results.push_back(state_->after->run(
+        compiler::distinct_outputs(*state_->model, state_->after->graph(), api_outputs)));
+  }
+  return results;
 }
 
 bool ModelRunner::exceeds_board() const {

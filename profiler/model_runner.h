@@ -21,7 +21,10 @@ class ModelRunner {
   ModelRunner(ModelRunner&&) noexcept;
 
   // One buffer per input of the graph; returns one per output.
-  Buffers run(const Buffers& inputs);
+  Buffers run(const Buffers& inputs) const;
+  // One inference per element. May be called from several threads; the emulated core serves one
+  // after the other.
+  std::vector<Buffers> run_all(const std::vector<Buffers>& inputs) const;
 
   // Firmware was given more memory than the board has.
   bool exceeds_board() const;

@@ -8,6 +8,7 @@
 #include "libmcunet/board/size.h"
 #include "libmcunet/netspec/build.h"
 #include "libmcunet/netspec/read.h"
+#include "libmcunet/netspec/trained.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/sha256.h"
 #include "libmcunet/support/table.h"
@@ -49,6 +50,50 @@ Model load_model(const std::string& path) {
   model.graph =
       is_description(path) ? synthetic_network(bytes, model) : read_tflite(bytes, model.stem);
   return model;
+}
+
+Model load_trained_model(const std::string& path, const std::string& checkpoint) {
+  if (!is_description(path)) {
+    if (!checkpoint.empty())
+      throw Error(ErrorKind::Usage, "--checkpoint " + checkpoint + ": " + path +
+                                        " has its own weights; it belongs to a .json network");
+    return load_model(path);
+  }
+  if (checkpoint.empty()) {
+    throw Error(ErrorKind::Usage,
+                path + " describes a network without weights: give them with --checkpoint");
+  }
+  const std::vector<uint8_t> bytes = read_file(path);
+  Model model;
+  model.path = path;
+  model.stem = std::filesystem::path(path).stem().string();
+  model.sha256 = sha256_hex(bytes);
+  netspec::TrainedOptions options;
+  options.name = model.stem;
+  options.description = path;
+  options.checkpoint = checkpoint;
+  model.graph = netspec::build_trained_graph(
+      netspec::read_description(std::string(bytes.begin(), bytes.end()), path),
+      checkpoint::read_state_dict(std::filesystem::path(checkpoint)), options);
+  return model;
+}
+
+Preprocess preprocess_for(const std::string& given, const Graph& graph,
+                          const std::string& fallback) {
+  if (!given.empty()) return find_preprocess(given);
+  if (std::optional<Preprocess> stored = stored_preprocess(graph)) return *stored;
+  return find_preprocess(fallback);
+}
+
+Place place_of(const std::string& on) {
+  return on == "host" ? Place::Host : on == "firmware" ? Place::Firmware : Place::Interpreter;
+}
+
+ProgressMode progress_mode(const std::string& progress) {
+  return progress == "bar"     ? ProgressMode::Bar
+         : progress == "plain" ? ProgressMode::Plain
+         : progress == "none"  ? ProgressMode::None
+                               : ProgressMode::Auto;
 }
 
 void TargetOptions::add_to(CLI::App& command) {

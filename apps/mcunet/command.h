@@ -9,14 +9,18 @@
 
 #include "compiler/compile.h"
 #include "libmcunet/board/board.h"
+#include "libmcunet/data/preprocess.h"
 #include "libmcunet/graph/graph.h"
 #include "libmcunet/support/error.h"
+#include "libmcunet/support/progress.h"
+#include "profiler/model_runner.h"
 
 namespace mcunet::app {
 
 // Each adds its subcommand; the callback does the work and throws Error.
 void add_compile(CLI::App& app);
 void add_profile(CLI::App& app);
+void add_eval(CLI::App& app);
 void add_run(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_board(CLI::App& app);
@@ -29,6 +33,15 @@ struct Model {
   Graph graph;
 };
 Model load_model(const std::string& path);
+// The same for what is to be judged by its outputs: a network description needs its weights.
+Model load_trained_model(const std::string& path, const std::string& checkpoint);
+
+// What --preprocess says; if nothing, what is stored in the model; else the one named `fallback`.
+Preprocess preprocess_for(const std::string& given, const Graph& graph,
+                          const std::string& fallback);
+
+Place place_of(const std::string& on);                    // --on
+ProgressMode progress_mode(const std::string& progress);  // --progress
 
 // ---- targets
 // ---------------------------------------------------------------------------------------------------------

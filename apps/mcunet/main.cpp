@@ -101,6 +101,7 @@ int main(int argc, char** argv) {
       "6 mismatch or limit exceeded, 7 another program failed. Manual: docs/");
   mcunet::app::add_compile(app);
   mcunet::app::add_profile(app);
+  mcunet::app::add_eval(app);
   mcunet::app::add_run(app);
   mcunet::app::add_inspect(app);
   mcunet::app::add_board(app);

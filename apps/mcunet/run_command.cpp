@@ -1,11 +1,12 @@
 #include <algorithm>
-#include <cstring>
 #include <iostream>
 #include <memory>
 #include <numeric>
 
 #include "apps/mcunet/command.h"
 #include "libmcunet/data/image.h"
+#include "libmcunet/data/network_input.h"
+#include "libmcunet/data/network_output.h"
 #include "libmcunet/data/preprocess.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/log.h"
@@ -20,7 +21,7 @@ using nlohmann::ordered_json;
 constexpr size_t kTop = 5;
 
 struct RunCommand {
-  std::string model, image, input, output, labels_file, preprocess = "imagenet", on = "interpreter";
+  std::string model, image, input, output, labels_file, preprocess, on = "interpreter";
   bool json = false;
   TargetOptions target;
   void run() const;
@@ -28,11 +29,8 @@ struct RunCommand {
 
 // The model file's inputs to its outputs, wherever it runs.
 Buffers execute(const Model& model, const RunCommand& command, const Buffers& inputs) {
-  const Place place = command.on == "host"       ? Place::Host
-                      : command.on == "firmware" ? Place::Firmware
-                                                 : Place::Interpreter;
   const Board board = command.target.board();
-  ModelRunner runner(model.graph, {model.stem, board, {}}, place);
+  const ModelRunner runner(model.graph, {model.stem, board, {}}, place_of(command.on));
   if (runner.exceeds_board()) Log().warning("the emulated core has more memory than " + board.name);
   return runner.run(inputs);
 }
@@ -54,51 +52,16 @@ Buffers split(const std::vector<uint8_t>& bytes, const Graph& graph, const std::
   return buffers;
 }
 
-Buffers image_input(const Graph& graph, const std::string& path, const std::string& preprocess) {
+Buffers picture_input(const Graph& graph, const std::string& path, const std::string& preprocess) {
   if (graph.inputs.size() != 1)
     throw Error(ErrorKind::Usage, "the model has " + std::to_string(graph.inputs.size()) +
                                       " inputs; give them with --input");
   const Tensor& tensor = graph.tensor(graph.inputs[0]);
-  const Shape& shape = tensor.shape;
-  const bool planar =
-      shape.size() == 4 && shape[3] != 1 && shape[3] != 3 && (shape[1] == 1 || shape[1] == 3);
-  if (shape.size() != 4 || shape[0] != 1)
-    throw Error(ErrorKind::Usage,
-                "the model's input " + to_string(shape) + " is no image; give it with --input");
-  InputSpec spec;
-  spec.height = planar ? shape[2] : shape[1];
-  spec.width = planar ? shape[3] : shape[2];
-  spec.channels = planar ? shape[1] : shape[3];
-  spec.dtype = tensor.dtype;
-  if (!tensor.quantization.empty()) {
-    spec.scale = tensor.quantization.scale();
-    spec.zero_point = tensor.quantization.zero_point();
-  }
-  std::vector<uint8_t> pixels = to_tensor(read_image(path), spec, find_preprocess(preprocess));
-  if (!planar) return {std::move(pixels)};
-  const size_t size = dtype_size(tensor.dtype), channels = static_cast<size_t>(spec.channels),
-               plane = pixels.size() / channels / size;
-  std::vector<uint8_t> planes(pixels.size());
-  for (size_t p = 0; p < plane; ++p) {
-    for (size_t c = 0; c < channels; ++c)
-      std::memcpy(planes.data() + (c * plane + p) * size, pixels.data() + (p * channels + c) * size,
-                  size);
-  }
-  return {std::move(planes)};
-}
-
-std::vector<float> real_values(const Tensor& tensor, const std::vector<uint8_t>& bytes) {
-  std::vector<float> values(static_cast<size_t>(tensor.elements()));
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (tensor.dtype == DType::Float32) {
-      std::memcpy(&values[i], bytes.data() + i * 4, 4);
-    } else {
-      const int32_t raw = tensor.dtype == DType::UInt8 ? bytes[i] : static_cast<int8_t>(bytes[i]);
-      values[i] =
-          tensor.quantization.scale() * static_cast<float>(raw - tensor.quantization.zero_point());
-    }
-  }
-  return values;
+  if (!is_image_input(tensor))
+    throw Error(ErrorKind::Usage, "the model's input " + to_string(tensor.shape) +
+                                      " is no image; give it with --input");
+  return {
+      network_input(read_image(path), tensor, preprocess_for(preprocess, graph, "imagenet"), path)};
 }
 
 std::vector<std::string> read_labels(const std::string& path) {
@@ -122,15 +85,15 @@ void RunCommand::run() const {
   const Graph& graph = source.graph;
   const std::vector<std::string> labels = read_labels(labels_file);
   const Buffers inputs =
-      raw ? split(read_file(input), graph, input) : image_input(graph, image, preprocess);
+      raw ? split(read_file(input), graph, input) : picture_input(graph, image, preprocess);
   const Buffers outputs = execute(source, *this, inputs);
   if (!output.empty()) {
     std::vector<uint8_t> bytes;
     for (const auto& buffer : outputs) bytes.insert(bytes.end(), buffer.begin(), buffer.end());
     write_file_atomically(output, bytes);
   }
-  const Tensor& first = graph.tensor(graph.outputs.front());
-  const std::vector<float> scores = real_values(first, outputs.front());
+  const std::vector<float> scores =
+      real_values(computed_tensor(graph, graph.outputs.front()), outputs.front());
   std::vector<size_t> order(scores.size());
   std::iota(order.begin(), order.end(), size_t{0});
   // Among equals the lowest class wins.
@@ -144,7 +107,7 @@ void RunCommand::run() const {
     out["outputs"] = ordered_json::array();
     for (size_t i = 0; i < outputs.size(); ++i) {
       ordered_json entry = tensor_json(graph.tensor(graph.outputs[i]));
-      entry["values"] = real_values(graph.tensor(graph.outputs[i]), outputs[i]);
+      entry["values"] = real_values(computed_tensor(graph, graph.outputs[i]), outputs[i]);
       out["outputs"].push_back(entry);
     }
     out["classes"] = ordered_json::array();
@@ -179,8 +142,8 @@ void add_run(CLI::App& app) {
       ->check(CLI::IsMember({"interpreter", "host", "firmware"}))
       ->capture_default_str();
   sub->add_option("--preprocess", command->preprocess,
-                  "imagenet, zero-one, minus-one-one, mcunet-int8 or a JSON file")
-      ->capture_default_str();
+                  "imagenet, zero-one, minus-one-one, mcunet-int8 or a JSON file; else what is "
+                  "stored in the model, else imagenet");
   sub->add_option("--labels", command->labels_file, "text file with one label per line");
   sub->add_flag("--json", command->json, "one JSON document on standard output");
   command->target.add_to(*sub);

@@ -1,7 +1,9 @@
-// mcunet_make_model NAME OUT.tflite: writes one of the project's own models; --list names them.
+// mcunet_make_model NAME OUT.tflite [PREPROCESS]: writes one of the project's own models, with that
+// preprocessing stored in it; --list names them.
 #include <iostream>
 #include <string>
 
+#include "libmcunet/data/preprocess.h"
 #include "libmcunet/support/error.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/tflite/writer.h"
@@ -14,12 +16,14 @@ int main(int argc, char** argv) {
     for (const std::string& name : testing::demo_model_names()) std::cout << name << '\n';
     return 0;
   }
-  if (argc != 3) {
-    std::cerr << "usage: mcunet_make_model NAME OUT.tflite\n       mcunet_make_model --list\n";
+  if (argc != 3 && argc != 4) {
+    std::cerr << "usage: mcunet_make_model NAME OUT.tflite [PREPROCESS]\n       mcunet_make_model --list\n";
     return static_cast<int>(ErrorKind::Usage);
   }
   try {
-    write_file_atomically(argv[2], write_tflite(testing::demo_model(first)));
+    Graph graph = testing::demo_model(first);
+    if (argc == 4) store_preprocess(graph, find_preprocess(argv[3]));
+    write_file_atomically(argv[2], write_tflite(graph));
   } catch (const Error& error) {
     std::cerr << "error: " << error.what() << '\n';
     return error.exit_code();

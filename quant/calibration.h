@@ -26,7 +26,14 @@ void check_calibration(const Graph& float_graph, const Calibration& calibration)
 using ProgressHook = std::function<void(const std::string& stage, int64_t done, int64_t total)>;
 
 // parallel_for() that counts finished calls through the hook, which may be empty.
-void for_each_sample(size_t count, int threads, const std::string& stage, const ProgressHook& hook,
-                     const std::function<void(size_t)>& function);
+void for_each_counted(size_t count, int threads, const std::string& stage, const ProgressHook& hook,
+                      const std::function<void(size_t)>& function);
+
+// Sums over samples that come out the same for every number of threads: sample s belongs to slot
+// s mod kSlots. function(slot, sample) is called for the samples of a slot one after the other, in
+// order; partial results of slots are merged in order by the caller.
+constexpr size_t kSlots = 16;
+void for_each_slot(size_t samples, int threads, const std::string& stage, const ProgressHook& hook,
+                   const std::function<void(size_t slot, size_t sample)>& function);
 
 }  // namespace mcunet::quant

@@ -32,8 +32,13 @@ struct Report {
 Report compare(const Graph& float_graph, const Graph& int8_graph, const Calibration& samples,
                int threads, const ProgressHook& progress = {});
 
-// Signal-to-noise of the outputs alone, in dB: what searches compare.
-double output_sqnr_db(const Graph& float_graph, const Graph& int8_graph, const Calibration& samples,
-                      int threads);
+// The outputs of a float or int8 graph as real values: [sample][graph output][element].
+using OutputValues = std::vector<std::vector<std::vector<float>>>;
+OutputValues output_values(const Graph& graph, const Calibration& samples, int threads);
+
+// Signal-to-noise of the outputs alone, in dB, against output_values() of the float graph: what
+// searches compare.
+double output_sqnr_db(const Graph& int8_graph, const Calibration& samples,
+                      const OutputValues& wanted, int threads);
 
 }  // namespace mcunet::quant

@@ -1,0 +1,222 @@
+#include "quant/prepare.h"
+
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <set>
+
+#include "compiler/passes/passes.h"
+#include "libmcunet/graph/validate.h"
+#include "libmcunet/support/error.h"
+
+namespace mcunet::quant {
+namespace {
+
+std::string place_of(const Graph& graph, const Op& op, TensorId id) {
+  return describe(op) + ": tensor " + std::to_string(id) + " '" + graph.tensor(id).name + "'";
+}
+
+void check_types(const Graph& graph) {
+  std::vector<std::string> problems;
+  for (const Op& op : graph.ops) {
+    if (op.kind == OpKind::Quantize || op.kind == OpKind::Dequantize) {
+      problems.push_back(describe(op) + ": the network is quantized already, at least in part; " +
+                         "give its float32 original");
+      continue;
+    }
+    if (op.kind == OpKind::Pad && op.as<PadAttrs>().has_value) {
+      problems.push_back(describe(op) + ": padding with a value other than 0");
+    }
+    std::set<TensorId> touched(op.inputs.begin(), op.inputs.end());
+    touched.insert(op.outputs.begin(), op.outputs.end());
+    for (const TensorId id : touched) {
+      if (graph.tensor(id).dtype == DType::Float32) continue;
+      problems.push_back(place_of(graph, op, id) + " is " + dtype_name(graph.tensor(id).dtype) +
+                         " instead of float32");
+    }
+  }
+  if (!problems.empty()) throw Error(ErrorKind::Unsupported, std::move(problems));
+}
+
+void check_constants(const Graph& graph) {
+  std::vector<std::string> problems;
+  std::set<TensorId> seen;
+  for (const Op& op : graph.ops) {
+    for (const TensorId id : op.inputs) {
+      const Tensor& tensor = graph.tensor(id);
+      if (!tensor.is_constant() || !seen.insert(id).second) continue;
+      const auto* values = tensor.constant<float>();
+      for (int64_t i = 0; i < tensor.elements(); ++i) {
+        if (std::isfinite(values[i])) continue;
+        problems.push_back(place_of(graph, op, id) + ": element " + std::to_string(i) + " is " +
+                           (std::isnan(values[i]) ? "NaN" : "infinite") +
+                           "; the checkpoint is damaged or training diverged");
+        break;
+      }
+    }
+  }
+  if (!problems.empty()) throw Error(ErrorKind::Input, std::move(problems));
+}
+
+std::optional<Activation> activation_of(OpKind kind) {
+  switch (kind) {
+    case OpKind::Relu:
+      return Activation::Relu;
+    case OpKind::Relu6:
+      return Activation::Relu6;
+    case OpKind::ReluN1To1:
+      return Activation::ReluN1To1;
+    default:
+      return std::nullopt;
+  }
+}
+
+bool can_fuse(const Op& op) {
+  switch (op.kind) {
+    case OpKind::Conv2D:
+    case OpKind::DepthwiseConv2D:
+    case OpKind::FullyConnected:
+    case OpKind::Add:
+    case OpKind::Sub:
+    case OpKind::Mul:
+      return fused_activation(op) == Activation::None;
+    default:
+      return false;
+  }
+}
+
+Graph fuse_activations(Graph graph) {
+  const std::vector<int> producer = producers(graph);
+  const auto readers = consumers(graph);
+  std::vector<Op> kept;
+  std::vector<size_t> place(graph.ops.size());  // of each operator in `kept`
+  for (size_t i = 0; i < graph.ops.size(); ++i) {
+    const Op& op = graph.ops[i];
+    const std::optional<Activation> activation = activation_of(op.kind);
+    const auto x = static_cast<size_t>(op.inputs[0]);
+    const bool alone =
+        activation && readers[x].size() == 1 && !is_graph_output(graph, op.inputs[0]);
+    if (alone && producer[x] >= 0) {
+      Op& before = kept[place[static_cast<size_t>(producer[x])]];
+      if (can_fuse(before) && before.outputs[0] == op.inputs[0]) {
+        set_fused_activation(before, *activation);
+        before.outputs = op.outputs;
+        place[i] = place[static_cast<size_t>(producer[x])];
+        continue;
+      }
+    }
+    place[i] = kept.size();
+    kept.push_back(op);
+  }
+  graph.ops = std::move(kept);
+  return graph;
+}
+
+void own_weights_and_bias(Graph& graph) {
+  std::set<TensorId> owned;
+  const auto own = [&](TensorId& id) {
+    if (!owned.insert(id).second) id = graph.add_tensor(Tensor(graph.tensor(id)));
+    owned.insert(id);
+  };
+  // What else is read stays as it is.
+  for (const Op& op : graph.ops) {
+    for (size_t i = is_weighted(op.kind) ? op.inputs.size() : 0; i < op.inputs.size(); ++i)
+      owned.insert(op.inputs[i]);
+  }
+  for (Op& op : graph.ops) {
+    if (!is_weighted(op.kind)) continue;
+    own(op.inputs[1]);
+    if (op.inputs.size() == 2) {
+      Tensor bias;
+      bias.name = graph.input(op, 1).name + "/bias";
+      bias.dtype = DType::Float32;
+      bias.shape = {graph.input(op, 1).shape[op.kind == OpKind::DepthwiseConv2D ? 3 : 0]};
+      bias.data = std::make_shared<const std::vector<uint8_t>>(bias.byte_size(), uint8_t{0});
+      op.inputs.push_back(graph.add_tensor(std::move(bias)));
+    }
+    own(op.inputs[2]);
+  }
+}
+
+}  // namespace
+
+bool is_weighted(OpKind kind) {
+  return kind == OpKind::Conv2D || kind == OpKind::DepthwiseConv2D ||
+         kind == OpKind::FullyConnected;
+}
+
+Activation fused_activation(const Op& op) {
+  switch (op.kind) {
+    case OpKind::Conv2D:
+    case OpKind::DepthwiseConv2D:
+      return op.as<ConvAttrs>().activation;
+    case OpKind::FullyConnected:
+      return op.as<FullyConnectedAttrs>().activation;
+    case OpKind::Add:
+    case OpKind::Sub:
+    case OpKind::Mul:
+      return op.as<BinaryAttrs>().activation;
+    case OpKind::AveragePool2D:
+    case OpKind::MaxPool2D:
+      return op.as<PoolAttrs>().activation;
+    default:
+      return Activation::None;
+  }
+}
+
+void set_fused_activation(Op& op, Activation activation) {
+  switch (op.kind) {
+    case OpKind::Conv2D:
+    case OpKind::DepthwiseConv2D:
+      op.as<ConvAttrs>().activation = activation;
+      return;
+    case OpKind::FullyConnected:
+      op.as<FullyConnectedAttrs>().activation = activation;
+      return;
+    case OpKind::AveragePool2D:
+    case OpKind::MaxPool2D:
+      op.as<PoolAttrs>().activation = activation;
+      return;
+    default:
+      op.as<BinaryAttrs>().activation = activation;
+  }
+}
+
+Graph prepare(const Graph& graph) {
+  check_types(graph);
+  check_constants(graph);
+  Graph prepared = fuse_activations(compiler::drop_dead_ops(graph));
+  own_weights_and_bias(prepared);
+  validate(prepared);
+  return prepared;
+}
+
+SplitGraph split_activations(const Graph& graph) {
+  SplitGraph split{graph, {}};
+  split.graph.ops.clear();
+  for (Op op : graph.ops) {
+    const Activation activation = fused_activation(op);
+    if (!is_weighted(op.kind) || activation == Activation::None) {
+      split.linear.push_back(op.outputs[0]);
+      split.graph.ops.push_back(std::move(op));
+      continue;
+    }
+    Tensor between = graph.output(op);
+    between.name += "/linear";
+    Op clamp;
+    clamp.kind = activation == Activation::Relu    ? OpKind::Relu
+                 : activation == Activation::Relu6 ? OpKind::Relu6
+                                                   : OpKind::ReluN1To1;
+    clamp.inputs = {split.graph.add_tensor(std::move(between))};
+    clamp.outputs = op.outputs;
+    clamp.source_index = op.source_index;
+    set_fused_activation(op, Activation::None);
+    op.outputs = clamp.inputs;
+    split.linear.push_back(clamp.inputs[0]);
+    split.graph.ops.push_back(std::move(op));
+    split.graph.ops.push_back(std::move(clamp));
+  }
+  return split;
+}
+
+}  // namespace mcunet::quant

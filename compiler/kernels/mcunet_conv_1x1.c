@@ -27,20 +27,12 @@ void mcunet_conv_1x1(const int8_t* in, int8_t* out, int16_t* scratch,
                      const mcunet_conv_1x1_params* p) {
   const int32_t in_c = p->in_c, out_c = p->out_c;
   uint32_t* x = (uint32_t*)(void*)scratch;
-  const mcunet_conv_block block = {p->weights,  p->bias, p->multiplier,           p->shift,
-                                   p->out_zero, out_c,   MCUNET_ROUND_UP_4(in_c), out_c};
+  const mcunet_conv_block block = {(const uint32_t*)p->constants, p->out_zero, out_c,
+                                   MCUNET_CONV_BLOCK_DEPTH(in_c), out_c};
   for (int32_t left = p->pixels; left > 0; left -= 4, in += 4 * in_c, out += 4 * out_c) {
     const int32_t n = left < 4 ? left : 4;
-    if (n > 2) {
-      mcunet_conv_1x1_widen(in, x, in_c, n, 4);
-      mcunet_conv_block_four(x, out, n, block);
-    } else if (n == 2) {
-      mcunet_conv_1x1_widen(in, x, in_c, 2, 2);
-      mcunet_conv_block_two(x, out, 2, block);
-    } else {
-      mcunet_conv_1x1_widen(in, x, in_c, 1, 1);
-      mcunet_conv_block_one(x, 1, out, block);
-    }
+    mcunet_conv_1x1_widen(in, x, in_c, n, n == 3 ? 4 : n);
+    mcunet_conv_block_run(x, out, n, n == 1 ? 1 : 2, block);
     mcunet_narrow(out, n * out_c, p->act_min, p->act_max);
   }
 }

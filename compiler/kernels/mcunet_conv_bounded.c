@@ -49,26 +49,22 @@ MCUNET_INLINE void mcunet_conv_bounded_fours(const int8_t* in, mcunet_conv_windo
 }
 
 /* n pixels that lie widened in x. */
-MCUNET_INLINE int8_t* mcunet_conv_bounded_block(const uint32_t* x, int8_t* out, int32_t n,
+MCUNET_INLINE int8_t* mcunet_conv_bounded_block(uint32_t* x, int8_t* out, int32_t n,
                                                 mcunet_conv_block block,
                                                 const mcunet_conv_params* p) {
-  if (n > 1) {
-    mcunet_conv_block_four(x, out, n, block);
-  } else {
-    mcunet_conv_block_one(x, 4, out, block);
-  }
+  mcunet_conv_block_run(x, out, n, 4, block);
   for (; n > 0; --n, out += block.pitch) mcunet_narrow(out, block.out_c, p->act_min, p->act_max);
   return out;
 }
 
 void mcunet_conv_bounded(const int8_t* in, int8_t* out, int16_t* scratch,
                          const mcunet_conv_params* p, int32_t row, int32_t rows) {
-  const int32_t k = p->kernel_h * p->kernel_w * p->in_c, k4 = MCUNET_ROUND_UP_4(k);
+  const int32_t k = p->kernel_h * p->kernel_w * p->in_c, k4 = MCUNET_CONV_BLOCK_DEPTH(k);
   const int32_t out_w = p->out_w, fours = p->in_c % 4 == 0 && p->in_channel_stride == 1;
   const int32_t dense =
       p->dilation_w == 1 && p->in_channel_stride == 1 && p->in_pixel_stride == p->in_c;
-  const mcunet_conv_block block = {p->weights, p->bias, p->multiplier,      p->shift, p->out_zero,
-                                   p->out_c,   k4,      p->out_pixel_stride};
+  const mcunet_conv_block block = {(const uint32_t*)p->constants, p->out_zero, p->out_c, k4,
+                                   p->out_pixel_stride};
   uint32_t* x = (uint32_t*)(void*)scratch;
   int32_t n = 0; /* pixels collected, which may belong to several rows */
   int32_t column = -p->pad_left, ox = 0;

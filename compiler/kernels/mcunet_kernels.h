@@ -25,8 +25,8 @@ extern "C" {
 
 /* Bytes of scratch, given by the caller and 4-byte aligned. k: weights of one output channel,
  * kernel_h * kernel_w * in_c. */
-#define MCUNET_CONV_SCRATCH_BYTES(k) (4 * 2 * MCUNET_ROUND_UP_4(k))
-#define MCUNET_CONV_1X1_SCRATCH_BYTES(in_c) (4 * 2 * MCUNET_ROUND_UP_4(in_c))
+#define MCUNET_CONV_SCRATCH_BYTES(k) (4 * 2 * MCUNET_CONV_BLOCK_DEPTH(k))
+#define MCUNET_CONV_1X1_SCRATCH_BYTES(in_c) (4 * 2 * MCUNET_CONV_BLOCK_DEPTH(in_c))
 /* Outputs that mcunet_depthwise_KxK makes at a time, at stride 2 half as many. */
 #define MCUNET_DEPTHWISE_STRIP(k) 24
 #define MCUNET_DEPTHWISE_SCRATCH_BYTES(k) (8 * (k) * (MCUNET_DEPTHWISE_STRIP(k) + (k)-1))
@@ -58,7 +58,7 @@ void mcunet_conv_1x1(const int8_t* in, int8_t* out, int16_t* scratch,
 
 /* The same for any sums, slower. */
 void mcunet_conv_1x1_any(const int8_t* in, int8_t* out, int16_t* scratch,
-                         const mcunet_conv_1x1_params* p);
+                         const mcunet_conv_1x1_any_params* p);
 
 /* Depthwise convolution; output channel = input channel * depth_multiplier + m. Row-wise.
  * in:      ring of [in_w][in_c]

@@ -36,13 +36,36 @@ typedef struct mcunet_conv_params {
   int16_t pad_top, pad_left;
   int8_t in_zero; /* what padding holds */
   int8_t out_zero, act_min, act_max;
+  const int32_t* constants; /* of mcunet_conv_bounded, as below, instead of the first four */
 } mcunet_conv_params;
 typedef mcunet_conv_params mcunet_conv_bounded_params;
 
 typedef struct mcunet_conv_1x1_params {
-  const int8_t* weights; /* of two output channels u and v after the other; for every 4 input
-                            channels the bytes u0 v0 u2 v2 u1 v1 u3 v3, zeros where there is none:
-                            MCUNET_CONV_1X1_WEIGHT_BYTES in all */
+  const int32_t* constants; /* as below */ 
+  int32_t pixels;            /* batches * height * width */
+  int32_t in_c, out_c;
+  int8_t out_zero, act_min, act_max;
+  int8_t reserved;
+} mcunet_conv_1x1_params;
+
+/* Constants of mcunet_conv_1x1 and mcunet_conv_bounded: MCUNET_CONV_BLOCK_WORDS. Channels come in
+ * pairs u and v: 0 and 1, 2 and 3, ...; if there is an odd last one, it is v and the one before it
+ * is u once more. Of each pair,
+ *   bias of u * 2^10 + the shifts of the pair before: that of u and 32 * that of v;
+ *   bias of u + 256 * bias of v;
+ *   for every 4 of the K inputs: 256 * v + u of inputs 0 and 2 as the halves of a word, then of 1
+ *   and 3; zeros up to MCUNET_CONV_BLOCK_DEPTH;
+ *   multiplier of u; multiplier of v
+ * and finally a word with the shifts of the last pair and a word that is not used. A shift is one
+ * less than the right shift; that of v is 7 more if the output's zero point is -128. With sums over
+ * all inputs and the bias, U and V: |U| < 2^30, |V| < 2^23, multiplier > 0; right shifts from 1 to
+ * 22, from -6 to 16 for v if the zero point is -128. */
+#define MCUNET_CONV_BLOCK_DEPTH(k) ((k) > 4 ? MCUNET_ROUND_UP_4(k) : 8)
+#define MCUNET_CONV_BLOCK_WORDS(k, out_c) \
+  (((out_c) + 1) / 2 * (MCUNET_CONV_BLOCK_DEPTH(k) / 2 + 4) + 2)
+
+typedef struct mcunet_conv_1x1_any_params {
+  const int8_t* weights; /* [out_c][in_c] */
   const int32_t* bias;
   const int32_t* multiplier;
   const int8_t* shift;
@@ -50,11 +73,7 @@ typedef struct mcunet_conv_1x1_params {
   int32_t in_c, out_c;
   int8_t out_zero, act_min, act_max;
   int8_t reserved;
-} mcunet_conv_1x1_params;
-typedef mcunet_conv_1x1_params mcunet_conv_1x1_any_params;
-
-#define MCUNET_CONV_1X1_WEIGHT_BYTES(in_c, out_c) \
-  (MCUNET_ROUND_UP_4(in_c) * (((out_c) + 1) / 2 * 2))
+} mcunet_conv_1x1_any_params;
 
 typedef struct mcunet_depthwise_params {
   const int8_t* weights; /* [kernel_h][kernel_w][in_c * depth_multiplier] */

@@ -3,11 +3,14 @@
 // w), modulo 2^32 on both sides.
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "compiler/cost/kernel_work.h"
 #include "compiler/kernels/mcunet_kernels.h"
+#include "compiler/schedule/conv_block.h"
 #include "compiler/schedule/lower.h"
 #include "libmcunet/reference/params.h"
 
@@ -108,27 +111,24 @@ std::vector<int32_t> row_sums(const std::vector<int8_t>& weights, int32_t row) {
   return sums;
 }
 
-// Weights of mcunet_conv_1x1, as mcunet_params.h describes them.
-std::vector<int8_t> pack_pointwise(const std::vector<int8_t>& weights, int32_t in_c,
-                                   int32_t out_c) {
-  std::vector<int8_t> packed;
-  const auto at = [&](int32_t c, int32_t i) {
-    return c < out_c && i < in_c ? weights[static_cast<size_t>(c) * static_cast<size_t>(in_c) +
-                                           static_cast<size_t>(i)]
-                                 : int8_t{0};
+// Of the output channels [first, first + count): what the block kernels read, if they can take
+// them.
+std::optional<std::vector<int32_t>> block_constants(const ConvConstants& from, int32_t row,
+                                                    int32_t first, int32_t count) {
+  const reference::ConvParams& params = from.params;
+  const auto part = [&](const auto& values, int64_t size) {
+    const auto begin = values.begin() + static_cast<std::ptrdiff_t>(first * size);
+    return std::decay_t<decltype(values)>(begin, begin + static_cast<std::ptrdiff_t>(count * size));
   };
-  for (int32_t c = 0; c < out_c; c += 2) {
-    for (int32_t i = 0; i < in_c; i += 4) {
-      for (const int32_t k : {i, i + 2, i + 1, i + 3}) {
-        packed.push_back(at(c, k));
-        packed.push_back(at(c + 1, k));
-      }
-    }
-  }
-  return packed;
+  ConvChannels channels{part(from.weights, row), part(from.bias, 1), part(params.requantize, 1),
+                        params.output_zero_point, params.clamp};
+  const std::vector<int32_t> sums = row_sums(channels.weights, row);
+  for (size_t c = 0; c < sums.size(); ++c)
+    channels.bias[c] = folded_bias(channels.bias[c], params.input_zero_point, sums[c]);
+  return pack_conv_block(std::move(channels));
 }
 
-// Likewise, of mcunet_depthwise_KxK.
+// Weights of mcunet_depthwise_KxK, as mcunet_params.h describes them.
 std::vector<int8_t> pack_square(const std::vector<int8_t>& weights, int32_t k, int32_t stride,
                                 int32_t channels) {
   std::vector<int8_t> packed;
@@ -214,20 +214,25 @@ void lower_conv(Lowering& to) {
   const int32_t group_in = w[3];
   const int32_t groups = in_c / group_in;
   const int32_t group_out = out_c / groups;
-  const ConvConstants from = bounded_constants(to, false);
+  const ConvConstants from = stored_constants(to);
   const reference::ConvParams& params = from.params;
-  const std::vector<int8_t>& weights = from.weights;
   const int32_t row = w[1] * w[2] * group_in;
 
   if (is_pointwise(to.graph(), to.op())) {
     Params p;
-    p.fields = channel_fields(
-        add_channels(to, from, pack_pointwise(weights, in_c, out_c), row_sums(weights, row), 0));
+    const auto packed = to.wants("conv_1x1") ? block_constants(from, row, 0, out_c)
+                                             : std::optional<std::vector<int32_t>>();
+    if (packed) {
+      p.fields = {{"constants", to.int32s("constants", *packed, ConstantRole::Weights)}};
+    } else {
+      p.fields =
+          channel_fields(add_channels(to, from, from.weights, row_sums(from.weights, row), 0));
+    }
     append(p.fields, {{"pixels", to.per_call(int64_t{y[0]} * y[1] * y[2])},
                       {"in_c", int64_t{in_c}},
                       {"out_c", int64_t{out_c}}});
     append(p.fields, clamp_fields(params));
-    to.call(from.bounded && to.wants("conv_1x1") ? "conv_1x1" : "conv_1x1_any",
+    to.call(packed ? "conv_1x1" : "conv_1x1_any",
             {to.in(0), to.out(), to.scratch(MCUNET_CONV_1X1_SCRATCH_BYTES(int64_t{in_c})),
              ParamsArgument{}},
             std::move(p));
@@ -235,16 +240,18 @@ void lower_conv(Lowering& to) {
   }
   const Argument scratch = to.scratch(MCUNET_CONV_SCRATCH_BYTES(int64_t{row}));
   const int64_t plane = int64_t{in_h} * in_w;
-  const bool bounded = from.bounded && to.wants("conv_bounded") &&
-                       ((group_in % 4 == 0 && !attrs.planar_input) ||
-                        MCUNET_ROUND_UP_4(row) <= MCUNET_CONV_BOUNDED_TAPS);
+  const bool blocks =
+      to.wants("conv_bounded") && ((group_in % 4 == 0 && !attrs.planar_input) ||
+                                   MCUNET_ROUND_UP_4(row) <= MCUNET_CONV_BOUNDED_TAPS);
   for (int32_t group = 0; group < groups; ++group) {
     Params p;
-    const auto begin = weights.begin() + static_cast<std::ptrdiff_t>(group) * group_out * row;
-    const std::vector<int8_t> part(begin, begin + static_cast<std::ptrdiff_t>(group_out) * row);
-    p.fields = channel_fields(bounded ? add_channels(to, from, pack_pointwise(part, row, group_out),
-                                                     row_sums(part, row), group * group_out)
-                                      : add_rows(to, from, row, group * group_out, group_out));
+    const auto packed = blocks ? block_constants(from, row, group * group_out, group_out)
+                               : std::optional<std::vector<int32_t>>();
+    if (packed) {
+      p.fields = {{"constants", to.int32s("constants", *packed, ConstantRole::Weights)}};
+    } else {
+      p.fields = channel_fields(add_rows(to, from, row, group * group_out, group_out));
+    }
     append(p.fields, {{"in_h", int64_t{in_h}},
                       {"in_w", int64_t{to.in_width(0)}},
                       {"in_c", int64_t{group_in}},
@@ -261,7 +268,7 @@ void lower_conv(Lowering& to) {
     append(p.fields, clamp_fields(params));
     const int64_t in_offset = int64_t{group} * group_in * (attrs.planar_input ? plane : 1);
     for (int64_t image = 0; image < x[0]; ++image) {
-      to.call_rows(bounded ? "conv_bounded" : "conv",
+      to.call_rows(packed ? "conv_bounded" : "conv",
                    {to.in_image(0, image * in_c * plane + in_offset),
                     to.out(0, image * y[1] * y[2] * out_c + int64_t{group} * group_out), scratch,
                     ParamsArgument{}},

@@ -7,12 +7,14 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <random>
 #include <utility>
 #include <vector>
 
 #include "compiler/kernels/mcunet_kernels.h"
 #include "compiler/kernels/mcunet_requantize.h"
+#include "compiler/schedule/conv_block.h"
 
 namespace {
 
@@ -309,27 +311,21 @@ TEST_CASE("requantize rounds twice, exactly", "[kernels]") {
 
 namespace {
 
-// In the order of mcunet_params.h.
-Bytes pack_pointwise(const Bytes& weights, int in_c, int out_c) {
-  Bytes packed;
-  const auto w = [&](int c, int i) {
-    return c < out_c && i < in_c ? weights[at(c * in_c + i)] : int8_t{0};
-  };
-  for (int c = 0; c < out_c; c += 2)
-    for (int i = 0; i < in_c; i += 4)
-      for (const int k : {i, i + 2, i + 1, i + 3}) {
-        packed.push_back(w(c, k));
-        packed.push_back(w(c + 1, k));
-      }
-  REQUIRE(packed.size() == at(MCUNET_CONV_1X1_WEIGHT_BYTES(in_c, out_c)));
-  return packed;
+// Constants of the block kernels, if they can take these channels. bias: with the zero point
+// folded.
+std::optional<std::vector<int32_t>> pack(const Bytes& weights, const std::vector<int32_t>& bias,
+                                         const std::vector<int32_t>& multiplier, const Bytes& shift,
+                                         int8_t out_zero, int8_t act_min, int8_t act_max) {
+  mcunet::compiler::ConvChannels channels{weights, bias, {}, out_zero, {act_min, act_max}};
+  for (size_t c = 0; c < bias.size(); ++c) channels.requantize.push_back({multiplier[c], shift[c]});
+  return mcunet::compiler::pack_conv_block(std::move(channels));
 }
 
 }  // namespace
 
 TEST_CASE("convolution", "[kernels]") {
   int bounded = 0;
-  for (uint32_t seed = 0; seed < 1000; ++seed) {
+  for (uint32_t seed = 0; seed < 1400; ++seed) {
     INFO("seed " << seed);
     Random r(seed);
     mcunet_conv_params p{};
@@ -395,19 +391,14 @@ TEST_CASE("convolution", "[kernels]") {
               naive_output(acc, multiplier[at(c)], shift[at(c)], p.out_zero, p.act_min, p.act_max);
         }
     auto scratch = scratch_of(MCUNET_CONV_SCRATCH_BYTES(k));
-    // The kernel for bounded sums wherever it may be used, its weights in the order it wants.
-    bool fits = (planar || p.in_c % 4 != 0) ? k4 <= MCUNET_CONV_BOUNDED_TAPS : true;
+    // The kernel for bounded sums wherever it may be used.
     Bytes rows_only;
-    for (int c = 0; c < p.out_c; ++c) {
-      int64_t most = std::abs(int64_t{bias[at(c)]});
-      for (int i = 0; i < k; ++i) {
-        rows_only.push_back(weights[at(c * k4 + i)]);
-        most += 255 * std::abs(int{weights[at(c * k4 + i)]});
-      }
-      fits = fits && most << std::max<int>(shift[at(c)], 0) < int64_t{1} << 30;
-    }
-    const Bytes packed = pack_pointwise(rows_only, k, p.out_c);
-    if (fits) p.weights = packed.data();
+    for (int c = 0; c < p.out_c; ++c)
+      for (int i = 0; i < k; ++i) rows_only.push_back(weights[at(c * k4 + i)]);
+    const auto packed =
+        pack(rows_only, folded, multiplier, shift, p.out_zero, p.act_min, p.act_max);
+    const bool fits = packed && (k4 <= MCUNET_CONV_BOUNDED_TAPS || (!planar && p.in_c % 4 == 0));
+    if (fits) p.constants = packed->data();
     bounded += fits ? 1 : 0;
     RowWise<mcunet_conv_params> rows(
         r, p,
@@ -422,7 +413,7 @@ TEST_CASE("convolution", "[kernels]") {
     rows.in_row(in_row).out_pixel(p.out_c, p.out_pixel_stride).check(in, expected);
   }
   CHECK(bounded > 200);
-  CHECK(bounded < 800);
+  CHECK(bounded < 1100);
 }
 
 TEST_CASE("1x1 convolution", "[kernels]") {
@@ -430,25 +421,32 @@ TEST_CASE("1x1 convolution", "[kernels]") {
   for (uint32_t seed = 0; seed < 900; ++seed) {
     INFO("seed " << seed);
     Random r(seed);
-    mcunet_conv_1x1_params p{};
+    mcunet_conv_1x1_any_params p{};
     p.pixels = r.in(1, 14), p.in_c = r.in(1, 37), p.out_c = r.in(1, 9);
     p.out_zero = r.byte();
     r.clamp(p.act_min, p.act_max);
     Bytes in = r.bytes(p.pixels * p.in_c);
     const Bytes weights = r.bytes(p.out_c * p.in_c);
-    const Bytes packed = pack_pointwise(weights, p.in_c, p.out_c);
     const auto bias = r.biases(p.out_c);
     const auto multiplier = r.multipliers(p.out_c);
     const Bytes shift = r.shifts(p.out_c, 16);
-    bool fits = true;
-    for (int c = 0; c < p.out_c; ++c) {
-      const int64_t most = std::abs(int64_t{bias[at(c)]}) + p.in_c * 128 * 128;
-      if (most << std::max<int>(shift[at(c)], 0) >= int64_t{1} << 30) fits = false;
-    }
-    bounded += fits ? 1 : 0;
-    const auto kernel = fits ? mcunet_conv_1x1 : mcunet_conv_1x1_any;
-    p.weights = packed.data(), p.bias = bias.data(), p.multiplier = multiplier.data(),
+    p.weights = weights.data(), p.bias = bias.data(), p.multiplier = multiplier.data(),
     p.shift = shift.data();
+    const auto packed = pack(weights, bias, multiplier, shift, p.out_zero, p.act_min, p.act_max);
+    bounded += packed ? 1 : 0;
+    const mcunet_conv_1x1_params q{packed ? packed->data() : nullptr,
+                                   p.pixels,
+                                   p.in_c,
+                                   p.out_c,
+                                   p.out_zero,
+                                   p.act_min,
+                                   p.act_max,
+                                   0};
+    auto scratch = scratch_of(MCUNET_CONV_1X1_SCRATCH_BYTES(p.in_c));
+    const auto kernel = [&](const int8_t* from, int8_t* to) {
+      packed ? mcunet_conv_1x1(from, to, scratch.data(), &q)
+             : mcunet_conv_1x1_any(from, to, scratch.data(), &p);
+    };
     Bytes expected(at(p.pixels * p.out_c)), out(expected.size());
     for (int n = 0; n < p.pixels; ++n)
       for (int c = 0; c < p.out_c; ++c) {
@@ -458,14 +456,13 @@ TEST_CASE("1x1 convolution", "[kernels]") {
         expected[at(n * p.out_c + c)] =
             naive_output(acc, multiplier[at(c)], shift[at(c)], p.out_zero, p.act_min, p.act_max);
       }
-    auto scratch = scratch_of(MCUNET_CONV_1X1_SCRATCH_BYTES(p.in_c));
-    kernel(in.data(), out.data(), scratch.data(), &p);
+    kernel(in.data(), out.data());
     REQUIRE(out == expected);
     if (p.out_c <= p.in_c) {  // documented: in place
       Before before(r, in, expected.size());
-      kernel(before.in, before.out(), scratch.data(), &p);
+      kernel(before.in, before.out());
       REQUIRE(std::equal(expected.begin(), expected.end(), before.out()));
-      kernel(in.data(), in.data(), scratch.data(), &p);
+      kernel(in.data(), in.data());
       REQUIRE(std::equal(expected.begin(), expected.end(), in.begin()));
     }
   }

@@ -14,7 +14,7 @@ static uint32_t state;
 static uint32_t hash;
 static int8_t in1[40000], in2[4096], out[40000], weights[40000];
 static int16_t scratch[8192];
-static int32_t bias[256], multiplier[256], exps[256], sums[256];
+static int32_t bias[256], multiplier[256], exps[256], sums[256], constants[4096];
 static int8_t shift[256];
 static float floats[512];
 
@@ -74,6 +74,23 @@ static int32_t ring_rows(int32_t h, int32_t taps, int32_t dilation) {
   return in(span < h ? span : h, h);
 }
 
+/* Constants of the block kernels; now and then any words at all, on which both builds must agree.
+ */
+static void block_constants(int32_t k, int32_t out_c) {
+  const int32_t words = MCUNET_CONV_BLOCK_DEPTH(k) / 2, any = in(0, 5) == 0;
+  int32_t* to = constants;
+  for (int32_t i = 0; i < (out_c + 1) / 2; ++i) {
+    const int32_t shifts = in(3, 13) + 32 * in(3, 20);
+    *to++ = any ? (int32_t)next() : in(-20000, 20000) * 1024 + shifts;
+    *to++ = any ? (int32_t)next() : in(-5000000, 5000000);
+    for (int32_t j = 0; j < words; ++j) *to++ = (int32_t)next();
+    *to++ = any ? (int32_t)next() : in(1 << 30, INT32_MAX);
+    *to++ = any ? (int32_t)next() : in(1 << 30, INT32_MAX);
+  }
+  *to++ = any ? (int32_t)next() : 7 + 32 * 14;
+  *to++ = 0;
+}
+
 static void bounded_scales(void);
 
 static void run_conv(void) {
@@ -111,7 +128,11 @@ static void run_conv(void) {
   const int32_t taps = p.kernel_h * p.kernel_w * in_c;
   if (((in_c % 4 == 0 && !planar) || taps <= MCUNET_CONV_BOUNDED_TAPS) && in(0, 2) > 0) {
     conv = mcunet_conv_bounded;
-    bounded_scales();
+    p.out_c = in(2, 6);
+    p.out_pixel_stride = p.out_c;
+    p.constants = constants;
+    if (in(0, 1)) p.out_zero = -128;
+    block_constants(taps, p.out_c);
   }
   conv(in1, out, scratch, &p, 0, first);
   conv(in1, out + first * p.out_w * p.out_c, scratch, &p, first, second);
@@ -119,11 +140,17 @@ static void run_conv(void) {
 }
 
 static void run_conv_1x1(void) {
-  const mcunet_conv_1x1_params p = {weights,  bias,   multiplier, shift, in(1, 9), in(1, CHANNELS),
-                                    in(1, 9), byte(), -120,       115,   0};
-  const int32_t bounded = in(0, 3) > 0;
-  if (bounded) bounded_scales();
-  (bounded ? mcunet_conv_1x1 : mcunet_conv_1x1_any)(in1, out, scratch, &p);
+  mcunet_conv_1x1_any_params p = {weights,  bias,   multiplier, shift, in(1, 9), in(1, CHANNELS),
+                                  in(2, 9), byte(), -120,       115,   0};
+  if (in(0, 1)) p.out_zero = -128;
+  if (in(0, 3) > 0) {
+    const mcunet_conv_1x1_params q = {constants,  p.pixels,  p.in_c,    p.out_c,
+                                      p.out_zero, p.act_min, p.act_max, 0};
+    block_constants(p.in_c, p.out_c);
+    mcunet_conv_1x1(in1, out, scratch, &q);
+  } else {
+    mcunet_conv_1x1_any(in1, out, scratch, &p);
+  }
   add_to_hash(out, (size_t)(p.pixels * p.out_c));
 }
 

@@ -199,6 +199,33 @@ std::vector<Field> window_fields(const Lowering& to, const ConvAttrs& attrs, con
           {"pad_left", int64_t{to.pad_left(attrs.stride_w, attrs.padding.left)}}};
 }
 
+// Of mcunet_conv_params, but for the window: in_c to out_c channels, which may be one group of
+// more.
+std::vector<Field> conv_fields(const Lowering& to, int32_t in_h, int32_t in_c, int32_t out_c,
+                               int64_t pixel_stride, int64_t channel_stride) {
+  const Shape& y = to.output().shape;
+  return {{"in_h", int64_t{in_h}},
+          {"in_w", int64_t{to.in_width(0)}},
+          {"in_c", int64_t{in_c}},
+          {"out_h", int64_t{y[1]}},
+          {"out_w", int64_t{to.out_width()}},
+          {"out_c", int64_t{out_c}},
+          {"in_rows", int64_t{to.ring_rows(0)}},
+          {"in_row_stride", to.row_stride(0)},
+          {"in_pixel_stride", pixel_stride},
+          {"in_channel_stride", channel_stride},
+          {"out_pixel_stride", int64_t{y[3]}}};
+}
+
+// The weights of each output channel together, from [taps][channels].
+std::vector<int8_t> rows_of_taps(const std::vector<int8_t>& weights, int32_t channels) {
+  std::vector<int8_t> rows;
+  for (int32_t c = 0; c < channels; ++c)
+    for (size_t i = static_cast<size_t>(c); i < weights.size(); i += static_cast<size_t>(channels))
+      rows.push_back(weights[i]);
+  return rows;
+}
+
 }  // namespace
 
 void lower_conv(Lowering& to) {
@@ -243,17 +270,9 @@ void lower_conv(Lowering& to) {
     p.fields = channel_fields(bounded ? add_channels(to, from, pack_pointwise(part, row, group_out),
                                                      row_sums(part, row), group * group_out)
                                       : add_rows(to, from, row, group * group_out, group_out));
-    append(p.fields, {{"in_h", int64_t{in_h}},
-                      {"in_w", int64_t{to.in_width(0)}},
-                      {"in_c", int64_t{group_in}},
-                      {"out_h", int64_t{y[1]}},
-                      {"out_w", int64_t{to.out_width()}},
-                      {"out_c", int64_t{group_out}},
-                      {"in_rows", int64_t{to.ring_rows(0)}},
-                      {"in_row_stride", to.row_stride(0)},
-                      {"in_pixel_stride", attrs.planar_input ? int64_t{1} : int64_t{in_c}},
-                      {"in_channel_stride", attrs.planar_input ? plane : int64_t{1}},
-                      {"out_pixel_stride", int64_t{out_c}}});
+    append(p.fields, conv_fields(to, in_h, group_in, group_out,
+                                 attrs.planar_input ? int64_t{1} : int64_t{in_c},
+                                 attrs.planar_input ? plane : int64_t{1}));
     append(p.fields, window_fields(to, attrs, w));
     append(p.fields, {{"in_zero", int64_t{params.input_zero_point}}});
     append(p.fields, clamp_fields(params));
@@ -278,6 +297,24 @@ void lower_depthwise(Lowering& to) {
   const std::vector<int8_t>& weights = from.weights;
   std::vector<int32_t> sums(static_cast<size_t>(w[3]), 0);
   for (size_t i = 0; i < weights.size(); ++i) sums[i % sums.size()] += weights[i];
+  if (is_convolution_of_one_channel(to.graph(), to.op()) && from.bounded) {
+    const int32_t taps = w[1] * w[2];
+    const Argument scratch = to.scratch(MCUNET_CONV_SCRATCH_BYTES(int64_t{taps}));
+    Params p;
+    p.fields = channel_fields(
+        add_channels(to, from, pack_pointwise(rows_of_taps(weights, w[3]), taps, w[3]), sums, 0));
+    append(p.fields, conv_fields(to, x[1], 1, w[3], 1, 1));
+    append(p.fields, window_fields(to, attrs, w));
+    append(p.fields, {{"in_zero", int64_t{params.input_zero_point}}});
+    append(p.fields, clamp_fields(params));
+    for (int64_t image = 0; image < x[0]; ++image) {
+      to.call_rows("conv_bounded",
+                   {to.in_image(0, image * x[1] * x[2]), to.out(0, image * y[1] * y[2] * w[3]),
+                    scratch, ParamsArgument{}},
+                   p);
+    }
+    return;
+  }
   const bool square = is_square_depthwise(to.graph(), to.op()) && from.bounded;
   const std::string kernel = !square
                                  ? "depthwise"

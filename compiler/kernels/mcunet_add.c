@@ -7,6 +7,60 @@
  * and nothing is rounded. */
 #define MCUNET_ADD_HALF (1 << 30)
 
+/* What mcunet_add_pairs reads, in this order. */
+typedef struct mcunet_add_run {
+  const int8_t* part;
+  const int8_t* whole;
+  int8_t* out;
+  int32_t n;
+  int32_t offset_part, multiplier, right_part; /* of the input of the smaller scale */
+  int32_t offset_whole;
+  int32_t m; /* twice the output's multiplier less 2^32 */
+  int32_t right, zero;
+} mcunet_add_run;
+
+#if MCUNET_DSP
+/* All elements but the last two or three, of four or more; an output's multiplier of 2^30 or more.
+ * r1 to r11: the members of run; r0, r12: two elements, each read before the one before is written;
+ * lr: their bytes of the input of the larger scale. sum + sum * m / 2^32 is the doubling high
+ * multiplication. */
+MCUNET_INLINE void mcunet_add_pairs(const mcunet_add_run* run) {
+  register const mcunet_add_run* base __asm__("r0") = run;
+  /* clang-format off */
+  __asm__ volatile(
+      "ldm r0, {r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n\t"
+      "ldrsb r12, [r1, #1]\n\tldrsb r0, [r1], #2\n"
+      "1:\n\t"
+      "add r0, r5, r0, lsl #21\n\tldrsb lr, [r2], #1\n\t"
+      "smmulr r0, r0, r6\n\tadd r12, r5, r12, lsl #21\n\t"
+      "smmulr r12, r12, r6\n\tsub r4, r4, #2\n\t"
+      "adds r0, r0, r0, asr #31\n\t"
+      "asrs r0, r0, r7\n\t"
+      "adc r0, r0, r8\n\tadds r12, r12, r12, asr #31\n\t"
+      "add r0, r0, lr, lsl #19\n\tldrsb lr, [r2], #1\n\t"
+      "smmlar r0, r0, r9, r0\n\tasrs r12, r12, r7\n\t"
+      "adc r12, r12, r8\n\t"
+      "add r12, r12, lr, lsl #19\n\t"
+      "adds r0, r0, r0, asr #31\n\tsmmlar r12, r12, r9, r12\n\t"
+      "asrs r0, r0, r10\n\t"
+      "adc lr, r0, r11\n\tldrsb r0, [r1]\n\t"
+      "adds r12, r12, r12, asr #31\n\t"
+      "ssat lr, #8, lr\n\t"
+      "asrs r12, r12, r10\n\t"
+      "adc r12, r12, r11\n\tstrb lr, [r3]\n\t"
+      "cmp r4, #4\n\t"
+      "ssat lr, #8, r12\n\tldrsb r12, [r1, #1]\n\t"
+      "add r1, r1, #2\n\t"
+      "strb lr, [r3, #1]\n\tadd r3, r3, #2\n\t"
+      "bge 1b\n\t"
+      : "+r"(base)
+      :
+      : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc",
+        "memory");
+  /* clang-format on */
+}
+#endif
+
 /* n elements, `whole` of the larger scale, `part` of the other one, whose shift, like the output's,
  * is to the right: then no product overflows, since the inputs have 8 bits and 21 more. */
 MCUNET_INLINE void mcunet_add_row(const int8_t* whole, const int8_t* part, int8_t* out, int32_t n,
@@ -14,6 +68,17 @@ MCUNET_INLINE void mcunet_add_row(const int8_t* whole, const int8_t* part, int8_
                                   int32_t shift, const mcunet_add_params* p) {
   const int32_t offset_whole = -zero_whole * (1 << 19), offset_part = -zero_part * (1 << 21);
   const int32_t m = p->out_multiplier, right = -p->out_shift, zero = p->out_zero;
+#if MCUNET_DSP
+  if (n > 3 && m >= 1 << 30) {
+    const mcunet_add_run run = {part,   whole,        out,
+                                n,      offset_part,  multiplier,
+                                -shift, offset_whole, mcunet_signed((uint32_t)m * 2),
+                                right,  zero};
+    const int32_t done = (n - 2) / 2 * 2;
+    mcunet_add_pairs(&run);
+    n -= done, whole += done, part += done, out += done;
+  }
+#endif
   /* Two at a time, for the sake of latencies. Both are read before any is written. */
   for (; n > 1; n -= 2, whole += 2, part += 2, out += 2) {
     const int32_t a = mcunet_high_mul_of_twice(part[0] * (1 << 21) + offset_part, multiplier);

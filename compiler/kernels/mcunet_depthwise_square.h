@@ -100,6 +100,95 @@ MCUNET_INLINE void mcunet_depthwise_channels(const mcunet_depthwise_run* run, in
 }
 #endif
 
+/* What of one row, or of two, lies in the image is widened: n columns, one at least, of four
+ * channels, from column `first` of the strip on, whose block is x. A row of padding stays on four
+ * bytes, with step 0. */
+#if MCUNET_DSP
+/* One word of each of four channels, the bytes of u beside those of v; u and v are overwritten. */
+#define MCUNET_WIDEN(u, v, at0, at1, at2, at3)              \
+  "pkhbt %[s], %[" u "], %[" v                              \
+  "], lsl #16\n\t"                                          \
+  "pkhtb %[t], %[" v "], %[" u                              \
+  "], asr #16\n\t"                                          \
+  "sxtb16 %[" u                                             \
+  "], %[s]\n\tsxtb16 %[s], %[s], ror #8\n\t"                \
+  "str %[" u "], [%[x], #" at0                              \
+  "]\n\t"                                                   \
+  "sxtb16 %[" v "], %[t]\n\tstr %[s], [%[x], #" at1         \
+  "]\n\t"                                                   \
+  "sxtb16 %[t], %[t], ror #8\n\tstr %[" v "], [%[x], #" at2 \
+  "]\n\t"                                                   \
+  "str %[t], [%[x], #" at3 "]\n\t"
+
+MCUNET_INLINE void mcunet_depthwise_widen_two(const int8_t* a, const int8_t* b, ptrdiff_t step_a,
+                                              ptrdiff_t step_b, uint32_t* x, int32_t first,
+                                              int32_t n, int32_t k) {
+  uint32_t u, v, s, t, p, q;
+  n = 2 * n + first % 2;
+  __asm__ volatile(
+      "lsrs %[n], %[n], #1\n\tldr %[u], [%[a]]\n\tldr %[v], [%[b]]\n\t"
+      "bcc 1f\n\t"
+      "add %[a], %[a], %[sa]\n\tadd %[b], %[b], %[sb]\n\t" MCUNET_WIDEN("u", "v", "16", "20", "24", "28")
+      "add %[x], %[x], %[block]\n\tsub %[n], %[n], #1\n"
+      "1:\n\t"
+      "subs %[n], %[n], #2\n\tblt 3f\n"
+      "2:\n\t"
+      "ldr %[u], [%[a]]\n\tldr %[v], [%[b]]\n\t"
+      "ldr %[p], [%[a], %[sa]]\n\tldr %[q], [%[b], %[sb]]\n\t"
+      "pkhbt %[s], %[u], %[v], lsl #16\n\tsubs %[n], %[n], #2\n\t"
+      "pkhtb %[t], %[v], %[u], asr #16\n\tadd %[x], %[x], %[block]\n\t"
+      "sxtb16 %[u], %[s]\n\tadd %[a], %[a], %[sa], lsl #1\n\t"
+      "sxtb16 %[s], %[s], ror #8\n\tstr %[u], [%[x], #-%c[block]]\n\t"
+      "sxtb16 %[v], %[t]\n\tstr %[s], [%[x], #4-%c[block]]\n\t"
+      "sxtb16 %[t], %[t], ror #8\n\tstr %[v], [%[x], #8-%c[block]]\n\t"
+      "pkhbt %[s], %[p], %[q], lsl #16\n\tstr %[t], [%[x], #12-%c[block]]\n\t"
+      "pkhtb %[t], %[q], %[p], asr #16\n\t"
+      "sxtb16 %[u], %[s]\n\tadd %[b], %[b], %[sb], lsl #1\n\t"
+      "sxtb16 %[s], %[s], ror #8\n\tstr %[u], [%[x], #16-%c[block]]\n\t"
+      "sxtb16 %[v], %[t]\n\tstr %[s], [%[x], #20-%c[block]]\n\t"
+      "sxtb16 %[t], %[t], ror #8\n\tstr %[v], [%[x], #24-%c[block]]\n\t"
+      "str %[t], [%[x], #28-%c[block]]\n\tbge 2b\n"
+      "3:\n\t"
+      "adds %[n], %[n], #1\n\tblt 4f\n\t"
+      "ldr %[u], [%[a]]\n\tldr %[v], [%[b]]\n\t" MCUNET_WIDEN("u", "v", "0", "4", "8", "12")
+      "4:\n\t"
+      : [a] "+&r"(a), [b] "+&r"(b), [x] "+&r"(x), [n] "+&r"(n), [u] "=&r"(u), [v] "=&r"(v),
+        [s] "=&r"(s), [t] "=&r"(t), [p] "=&r"(p), [q] "=&r"(q)
+      : [sa] "r"(step_a), [sb] "r"(step_b), [block] "i"(16 * k)
+      : "cc", "memory");
+}
+
+MCUNET_INLINE void mcunet_depthwise_widen_one(const int8_t* a, ptrdiff_t step, uint32_t* x,
+                                              int32_t first, int32_t n, uint32_t zeros, int32_t k) {
+  uint32_t u, v, s, t;
+  n = 2 * n + first % 2;
+  __asm__ volatile(
+      "lsrs %[n], %[n], #1\n\tldr %[v], [%[a]]\n\tmov %[u], %[zeros]\n\t"
+      "bcc 1f\n\t"
+      "add %[a], %[a], %[step]\n\t" MCUNET_WIDEN("u", "v", "0", "4", "8", "12")
+      "add %[x], %[x], %[block]\n\tsub %[n], %[n], #1\n"
+      "1:\n\t"
+      "subs %[n], %[n], #2\n\tblt 3f\n"
+      "2:\n\t"
+      "ldr %[u], [%[a]]\n\tldr %[v], [%[a], %[step]]\n\t"
+      "subs %[n], %[n], #2\n\tadd %[a], %[a], %[step], lsl #1\n\t"
+      "pkhbt %[s], %[u], %[v], lsl #16\n\tadd %[x], %[x], %[block]\n\t"
+      "pkhtb %[t], %[v], %[u], asr #16\n\t"
+      "sxtb16 %[u], %[s]\n\t"
+      "sxtb16 %[s], %[s], ror #8\n\tstr %[u], [%[x], #-%c[block]]\n\t"
+      "sxtb16 %[v], %[t]\n\tstr %[s], [%[x], #4-%c[block]]\n\t"
+      "sxtb16 %[t], %[t], ror #8\n\tstr %[v], [%[x], #8-%c[block]]\n\t"
+      "str %[t], [%[x], #12-%c[block]]\n\tbge 2b\n"
+      "3:\n\t"
+      "adds %[n], %[n], #1\n\tblt 4f\n\t"
+      "ldr %[u], [%[a]]\n\tmov %[v], %[zeros]\n\t" MCUNET_WIDEN("u", "v", "0", "4", "8", "12")
+      "4:\n\t"
+      : [a] "+&r"(a), [x] "+&r"(x), [n] "+&r"(n), [u] "=&r"(u), [v] "=&r"(v), [s] "=&r"(s),
+        [t] "=&r"(t)
+      : [step] "r"(step), [zeros] "r"(zeros), [block] "i"(16 * k)
+      : "cc", "memory");
+}
+#else
 /* One word of each of four channels, the bytes of u beside those of v. */
 MCUNET_INLINE void mcunet_depthwise_words(uint32_t u, uint32_t v, uint32_t* x) {
   const uint32_t low = mcunet_pack_low(u, v), high = mcunet_pack_high(u, v);
@@ -109,76 +198,21 @@ MCUNET_INLINE void mcunet_depthwise_words(uint32_t u, uint32_t v, uint32_t* x) {
   x[3] = mcunet_sxtb16_ror8(high);
 }
 
-/* What of one row, or of two, lies in the image: n columns of a strip, from column `first` of it
- * on, whose block is x. A row of padding stays on four bytes, with step 0. */
 MCUNET_INLINE void mcunet_depthwise_widen_two(const int8_t* a, const int8_t* b, ptrdiff_t step_a,
                                               ptrdiff_t step_b, uint32_t* x, int32_t first,
                                               int32_t n, int32_t k) {
-  if (first % 2 != 0) {
-    mcunet_depthwise_words(mcunet_load_s8x4(a), mcunet_load_s8x4(b), x + 4);
-    a += step_a, b += step_b, x += 4 * k;
-    --n;
-  }
-  for (; n > 1; n -= 2, x += 4 * k) {
-#if MCUNET_DSP
-    uint32_t u, v, s, t, p, q;
-    __asm__ volatile(
-        "ldr %[u], [%[a]]\n\tldr %[v], [%[b]]\n\t"
-        "ldr %[p], [%[a], %[sa]]\n\tldr %[q], [%[b], %[sb]]\n\t"
-        "pkhbt %[s], %[u], %[v], lsl #16\n\t"
-        "pkhtb %[t], %[v], %[u], asr #16\n\t"
-        "sxtb16 %[u], %[s]\n\tadd %[a], %[a], %[sa], lsl #1\n\t"
-        "sxtb16 %[s], %[s], ror #8\n\tstr %[u], [%[x]]\n\t"
-        "sxtb16 %[v], %[t]\n\tstr %[s], [%[x], #4]\n\t"
-        "sxtb16 %[t], %[t], ror #8\n\tstr %[v], [%[x], #8]\n\t"
-        "pkhbt %[s], %[p], %[q], lsl #16\n\tstr %[t], [%[x], #12]\n\t"
-        "pkhtb %[t], %[q], %[p], asr #16\n\t"
-        "sxtb16 %[u], %[s]\n\tadd %[b], %[b], %[sb], lsl #1\n\t"
-        "sxtb16 %[s], %[s], ror #8\n\tstr %[u], [%[x], #16]\n\t"
-        "sxtb16 %[v], %[t]\n\tstr %[s], [%[x], #20]\n\t"
-        "sxtb16 %[t], %[t], ror #8\n\tstr %[v], [%[x], #24]\n\tstr %[t], [%[x], #28]"
-        : [a] "+&r"(a), [b] "+&r"(b), [u] "=&r"(u), [v] "=&r"(v), [s] "=&r"(s), [t] "=&r"(t),
-          [p] "=&r"(p), [q] "=&r"(q)
-        : [x] "r"(x), [sa] "r"(step_a), [sb] "r"(step_b)
-        : "memory");
-#else
-    mcunet_depthwise_words(mcunet_load_s8x4(a), mcunet_load_s8x4(b), x);
-    mcunet_depthwise_words(mcunet_load_s8x4(a + step_a), mcunet_load_s8x4(b + step_b), x + 4);
-    a += 2 * step_a, b += 2 * step_b;
-#endif
-  }
-  if (n > 0) mcunet_depthwise_words(mcunet_load_s8x4(a), mcunet_load_s8x4(b), x);
+  for (int32_t c = first % 2; c < first % 2 + n; ++c, a += step_a, b += step_b)
+    mcunet_depthwise_words(mcunet_load_s8x4(a), mcunet_load_s8x4(b), x + MCUNET_AT(k, 0, c));
 }
 
 MCUNET_INLINE void mcunet_depthwise_widen_one(const int8_t* a, ptrdiff_t step, uint32_t* x,
                                               int32_t first, int32_t n, uint32_t zeros, int32_t k) {
-  if (first % 2 != 0) {
-    mcunet_depthwise_words(zeros, mcunet_load_s8x4(a), x);
-    a += step, x += 4 * k;
-    --n;
+  for (int32_t c = first % 2 == 0 ? 0 : -1; c < n; c += 2, x += 4 * k) {
+    const uint32_t u = c < 0 ? zeros : mcunet_load_s8x4(a + c * step);
+    mcunet_depthwise_words(u, c + 1 < n ? mcunet_load_s8x4(a + (c + 1) * step) : zeros, x);
   }
-  for (; n > 1; n -= 2, x += 4 * k) {
-#if MCUNET_DSP
-    uint32_t u, v, s, t;
-    __asm__ volatile(
-        "ldr %[u], [%[a]]\n\tldr %[v], [%[a], %[step]]\n\t"
-        "add %[a], %[a], %[step], lsl #1\n\t"
-        "pkhbt %[s], %[u], %[v], lsl #16\n\t"
-        "pkhtb %[t], %[v], %[u], asr #16\n\t"
-        "sxtb16 %[u], %[s]\n\t"
-        "sxtb16 %[s], %[s], ror #8\n\tstr %[u], [%[x]]\n\t"
-        "sxtb16 %[v], %[t]\n\tstr %[s], [%[x], #4]\n\t"
-        "sxtb16 %[t], %[t], ror #8\n\tstr %[v], [%[x], #8]\n\tstr %[t], [%[x], #12]"
-        : [a] "+&r"(a), [u] "=&r"(u), [v] "=&r"(v), [s] "=&r"(s), [t] "=&r"(t)
-        : [x] "r"(x), [step] "r"(step)
-        : "memory");
-#else
-    mcunet_depthwise_words(mcunet_load_s8x4(a), mcunet_load_s8x4(a + step), x);
-    a += 2 * step;
-#endif
-  }
-  if (n > 0) mcunet_depthwise_words(mcunet_load_s8x4(a), zeros, x);
 }
+#endif
 
 typedef void mcunet_depthwise_kernel(mcunet_depthwise_run* run);
 

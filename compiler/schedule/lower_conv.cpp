@@ -200,6 +200,33 @@ std::vector<Field> window_fields(const Lowering& to, const ConvAttrs& attrs, con
           {"pad_left", int64_t{to.pad_left(attrs.stride_w, attrs.padding.left)}}};
 }
 
+// Of mcunet_conv_params, but for the window: in_c to out_c channels, which may be one group of
+// more.
+std::vector<Field> conv_fields(const Lowering& to, int32_t in_h, int32_t in_c, int32_t out_c,
+                               int64_t pixel_stride, int64_t channel_stride) {
+  const Shape& y = to.output().shape;
+  return {{"in_h", int64_t{in_h}},
+          {"in_w", int64_t{to.in_width(0)}},
+          {"in_c", int64_t{in_c}},
+          {"out_h", int64_t{y[1]}},
+          {"out_w", int64_t{to.out_width()}},
+          {"out_c", int64_t{out_c}},
+          {"in_rows", int64_t{to.ring_rows(0)}},
+          {"in_row_stride", to.row_stride(0)},
+          {"in_pixel_stride", pixel_stride},
+          {"in_channel_stride", channel_stride},
+          {"out_pixel_stride", int64_t{y[3]}}};
+}
+
+// The weights of each output channel together, from [taps][channels].
+std::vector<int8_t> rows_of_taps(const std::vector<int8_t>& weights, int32_t channels) {
+  std::vector<int8_t> rows;
+  for (int32_t c = 0; c < channels; ++c)
+    for (size_t i = static_cast<size_t>(c); i < weights.size(); i += static_cast<size_t>(channels))
+      rows.push_back(weights[i]);
+  return rows;
+}
+
 }  // namespace
 
 void lower_conv(Lowering& to) {
@@ -252,17 +279,9 @@ void lower_conv(Lowering& to) {
     } else {
       p.fields = channel_fields(add_rows(to, from, row, group * group_out, group_out));
     }
-    append(p.fields, {{"in_h", int64_t{in_h}},
-                      {"in_w", int64_t{to.in_width(0)}},
-                      {"in_c", int64_t{group_in}},
-                      {"out_h", int64_t{y[1]}},
-                      {"out_w", int64_t{to.out_width()}},
-                      {"out_c", int64_t{group_out}},
-                      {"in_rows", int64_t{to.ring_rows(0)}},
-                      {"in_row_stride", to.row_stride(0)},
-                      {"in_pixel_stride", attrs.planar_input ? int64_t{1} : int64_t{in_c}},
-                      {"in_channel_stride", attrs.planar_input ? plane : int64_t{1}},
-                      {"out_pixel_stride", int64_t{out_c}}});
+    append(p.fields, conv_fields(to, in_h, group_in, group_out,
+                                 attrs.planar_input ? int64_t{1} : int64_t{in_c},
+                                 attrs.planar_input ? plane : int64_t{1}));
     append(p.fields, window_fields(to, attrs, w));
     append(p.fields, {{"in_zero", int64_t{params.input_zero_point}}});
     append(p.fields, clamp_fields(params));
@@ -277,7 +296,40 @@ void lower_conv(Lowering& to) {
   }
 }
 
+namespace {
+
+// DEPTHWISE_CONV_2D of one input channel, as a convolution. False if that kernel cannot take it.
+bool lower_one_channel(Lowering& to) {
+  if (!to.wants("conv_bounded")) return false;
+  const auto& attrs = to.op().as<ConvAttrs>();
+  const Shape& x = to.input(0).shape;
+  const Shape& w = to.input(1).shape;
+  const Shape& y = to.output().shape;
+  const int32_t taps = w[1] * w[2];
+  ConvConstants from = stored_constants(to);
+  from.weights = rows_of_taps(from.weights, w[3]);
+  const auto packed = block_constants(from, taps, 0, w[3]);
+  if (!packed) return false;
+  const Argument scratch = to.scratch(MCUNET_CONV_SCRATCH_BYTES(int64_t{taps}));
+  Params p;
+  p.fields = {{"constants", to.int32s("constants", *packed, ConstantRole::Weights)}};
+  append(p.fields, conv_fields(to, x[1], 1, w[3], 1, 1));
+  append(p.fields, window_fields(to, attrs, w));
+  append(p.fields, {{"in_zero", int64_t{from.params.input_zero_point}}});
+  append(p.fields, clamp_fields(from.params));
+  for (int64_t image = 0; image < x[0]; ++image) {
+    to.call_rows("conv_bounded",
+                 {to.in_image(0, image * x[1] * x[2]), to.out(0, image * y[1] * y[2] * w[3]),
+                  scratch, ParamsArgument{}},
+                 p);
+  }
+  return true;
+}
+
+}  // namespace
+
 void lower_depthwise(Lowering& to) {
+  if (is_convolution_of_one_channel(to.graph(), to.op()) && lower_one_channel(to)) return;
   const auto& attrs = to.op().as<ConvAttrs>();
   const Shape& x = to.input(0).shape;
   const Shape& w = to.input(1).shape;

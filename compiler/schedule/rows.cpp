@@ -57,6 +57,8 @@ void describe_conv(const Graph& graph, const Op& op, RowOp& row) {
     row.calls = channels / w[3];
   } else if (is_square_depthwise(graph, op)) {
     row.scratch = MCUNET_DEPTHWISE_SCRATCH_BYTES(int64_t{w[2]});
+  } else if (is_convolution_of_one_channel(graph, op)) {
+    row.scratch = MCUNET_CONV_SCRATCH_BYTES(int64_t{w[1]} * w[2]);
   }
   if (!row.by_rows) {
     row.calls *= is_pointwise(graph, op) ? 1 : x.shape[0];
@@ -166,6 +168,12 @@ bool is_square_depthwise(const Graph& graph, const Op& op) {
   return w[1] == w[2] && (w[1] == 3 || w[1] == 5 || w[1] == 7) && w[3] >= 4 &&
          w[3] == graph.input(op, 0).shape[3] && attrs.stride_w <= 2 && attrs.dilation_h == 1 &&
          attrs.dilation_w == 1;
+}
+
+bool is_convolution_of_one_channel(const Graph& graph, const Op& op) {
+  const Shape& w = graph.input(op, 1).shape;
+  return graph.input(op, 0).shape[3] == 1 && !is_square_depthwise(graph, op) &&
+         MCUNET_ROUND_UP_4(int64_t{w[1]} * w[2]) <= MCUNET_CONV_BOUNDED_TAPS;
 }
 
 bool is_mean_over_rows(const Graph& graph, const Op& op) {

@@ -51,6 +51,10 @@ bool is_pointwise(const Graph& graph, const Op& op);
 // Whether DEPTHWISE_CONV_2D is of a shape that mcunet_depthwise_KxK takes.
 bool is_square_depthwise(const Graph& graph, const Op& op);
 
+// Whether DEPTHWISE_CONV_2D has one input channel and few taps: a convolution that
+// mcunet_conv_bounded takes.
+bool is_convolution_of_one_channel(const Graph& graph, const Op& op);
+
 // Whether MEAN, or AVERAGE_POOL_2D, is one number per channel of an image, or per place of a row:
 // they take in one row after the other and need none of them later.
 bool is_mean_over_rows(const Graph& graph, const Op& op);

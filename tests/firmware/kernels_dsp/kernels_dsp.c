@@ -59,7 +59,7 @@ static void begin(void) {
 static void random_shape(mcunet_broadcast* s) {
   int32_t size1 = 1, size2 = 1;
   for (int d = MCUNET_MAX_BROADCAST_DIMS - 1; d >= 0; --d) {
-    const int32_t n = in(1, 4), kind = in(0, 3);
+    const int32_t n = in(1, d == MCUNET_MAX_BROADCAST_DIMS - 1 ? 12 : 4), kind = in(0, 3);
     s->dims[d] = n;
     s->strides1[d] = kind == 0 ? 0 : size1;
     s->strides2[d] = kind == 1 ? 0 : size2;

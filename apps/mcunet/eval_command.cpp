@@ -302,7 +302,6 @@ void EvalCommand::run() const {
   const Contestant judged = contestant(*this, model, checkpoint, preprocess, place_of(on));
   if (judged.runner->exceeds_board())
     Log().warning("the emulated core has more memory than " + target.board().name);
-  if (dataset.labelled()) warn_of_classes(dataset, judged.output);
 
   std::optional<Contestant> other;
   Scorer reference;
@@ -325,6 +324,7 @@ void EvalCommand::run() const {
                     model_scorer(judged.model.graph, *judged.runner, judged.preprocess), reference,
                     options);
   }();
+  if (dataset.labelled()) warn_of_classes(dataset, judged.output);
   for (const std::string& problem : evaluation.skipped) Log().warning("skipped: " + problem);
 
   const Report report{*this, dataset, judged, evaluation};

@@ -31,7 +31,8 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (argc != 3 && argc != 4) {
-    std::cerr << "usage: mcunet_make_model NAME OUT.tflite [PREPROCESS]\n       mcunet_make_model --list\n";
+    std::cerr << "usage: mcunet_make_model NAME OUT.tflite [PREPROCESS]\n       mcunet_make_model "
+                 "--list\n";
     return static_cast<int>(ErrorKind::Usage);
   }
   try {

@@ -1,9 +1,10 @@
 #include "profiler/evaluate.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
-#include <numeric>
+#include <iostream>
 
 #include "libmcunet/data/npy.h"
 #include "libmcunet/data/visual_wake_words.h"
@@ -174,7 +175,10 @@ TEST_CASE("evaluate: a model gives the same on the interpreter and as compiled C
   const ClassifierOutput output = classifier_output(graph);
   EvaluateOptions two;
   two.threads = 2;
-  if (!compiler::host_compiler_available()) return;
+  if (!compiler::host_compiler_available()) {
+    std::cout << "skipped: no C compiler (cc)\n";
+    return;
+  }
   const ModelRunner host(graph, options, Place::Host);
   const Evaluation result = evaluate(dataset, output, model_scorer(graph, host, preprocess),
                                      model_scorer(graph, interpreter, preprocess), two);

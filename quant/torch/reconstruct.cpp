@@ -1,0 +1,193 @@
+#include "quant/torch/reconstruct.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "libmcunet/support/error.h"
+#include "libmcunet/support/parallel.h"
+#include "quant/torch/augment.h"
+#include "quant/torch/operators.h"
+#include "quant/torch/optimizer.h"
+#include "quant/torch/targets.h"
+
+namespace mcunet::quant {
+namespace {
+
+constexpr int64_t kDefaultIterations = 400;
+constexpr int64_t kBatch = 16;
+// Below this share of a tensor's energy a difference is float noise.
+constexpr double kLeastEnergy = 1e-12;
+
+// LibTorch's number of threads is a setting of the process; it is left as it was found.
+class Threads {
+ public:
+  explicit Threads(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
+  ~Threads() { at::set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_;
+};
+
+// Every sample once in random order, then again in another.
+class Order {
+ public:
+  explicit Order(size_t count) : order_(count), next_(count) {
+    std::iota(order_.begin(), order_.end(), size_t{0});
+  }
+
+  size_t next(SplitMix64& random) {
+    if (next_ == order_.size()) {
+      for (size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.below(i)]);
+      next_ = 0;
+    }
+    return order_[next_++];
+  }
+
+ private:
+  std::vector<size_t> order_;
+  size_t next_;
+};
+
+// Energy of the difference over that of `reference`, without what all samples and positions of a
+// channel have in common if `centered`.
+at::Tensor relative_error(const at::Tensor& value, const at::Tensor& reference, bool centered) {
+  at::Tensor energy_of = reference;
+  if (centered) {
+    energy_of = reference.dim() == 4 ? reference - reference.mean({0, 2, 3}, true)
+                                     : reference - reference.mean();
+  }
+  return (value - reference).square().sum() /
+         (energy_of.square().sum() + kLeastEnergy * static_cast<double>(reference.numel()));
+}
+
+class Reconstruction {
+ public:
+  Reconstruction(const ReconstructInput& input, const ReconstructOptions& options)
+      : input_(input),
+        executor_(input.graph),
+        network_(input.graph, input.encodings, input.groups),
+        adam_(network_.parameters()),
+        targets_(find_targets(input.graph)),
+        augment_(input.graph, input.calibration),
+        order_(input.calibration.samples.size()),
+        random_(options.seed) {
+    wanted_ = targets_.outputs;
+    wanted_.insert(wanted_.end(), targets_.block_ends.begin(), targets_.block_ends.end());
+  }
+
+  // `share` of the learning rates.
+  void step(double share) {
+    if (executor_.batchable()) {
+      learn(kBatch, 1);
+    } else {
+      for (int64_t i = 0; i < kBatch; ++i) learn(1, 1.0 / static_cast<double>(kBatch));
+    }
+    adam_.step(share);
+    network_.limit_parameters();
+  }
+
+  Encodings result() const { return network_.encodings(); }
+
+ private:
+  // Adds the gradients of `count` samples.
+  void learn(int64_t count, double weight) {
+    std::vector<std::vector<std::vector<float>>> samples;  // by sample and input
+    for (int64_t i = 0; i < count; ++i)
+      samples.push_back(augment_(input_.calibration.samples[order_.next(random_)], random_));
+    std::vector<at::Tensor> inputs;
+    for (size_t k = 0; k < input_.graph.inputs.size(); ++k) {
+      std::vector<const float*> buffers;
+      for (const auto& sample : samples) buffers.push_back(sample[k].data());
+      inputs.push_back(to_batch(buffers, input_.graph.tensor(input_.graph.inputs[k]).shape));
+    }
+    std::vector<at::Tensor> references;
+    {
+      const at::NoGradGuard no_gradients;
+      references = executor_.run(inputs, {}, wanted_);
+    }
+    const std::vector<at::Tensor> values = network_.run(executor_, inputs, wanted_);
+    (loss(values, references) * weight).backward();
+  }
+
+  at::Tensor loss(const std::vector<at::Tensor>& values,
+                  const std::vector<at::Tensor>& references) const {
+    const size_t outputs = targets_.outputs.size();
+    at::Tensor of_outputs = at::zeros({}), of_blocks = at::zeros({});
+    for (size_t i = 0; i < values.size(); ++i) {
+      at::Tensor& sum = i < outputs ? of_outputs : of_blocks;
+      sum = sum + relative_error(values[i], references[i], i >= outputs);
+    }
+    at::Tensor total = of_outputs / static_cast<double>(outputs);
+    if (values.size() > outputs)
+      total = total + of_blocks / static_cast<double>(values.size() - outputs);
+    return total;
+  }
+
+  const ReconstructInput& input_;
+  Executor executor_;
+  QuantizedNetwork network_;
+  Adam adam_;
+  Targets targets_;
+  Augmenter augment_;
+  Order order_;
+  SplitMix64 random_;
+  std::vector<TensorId> wanted_;
+};
+
+// c10::Error carries a backtrace that helps nobody.
+template <typename Function>
+auto with_errors_named(Function function) {
+  try {
+    return function();
+  } catch (const c10::Error& error) {
+    throw Error(ErrorKind::Internal, std::string("LibTorch: ") + error.what_without_backtrace());
+  }
+}
+
+}  // namespace
+
+Encodings reconstruct_with_torch(const ReconstructInput& input, const ReconstructOptions& options,
+                                 const ProgressHook& progress) {
+  if (input.encodings.layers.empty()) return input.encodings;
+  const Threads threads(options.threads > 0 ? options.threads : default_threads());
+  return with_errors_named([&] {
+    const int64_t iterations = options.iterations > 0 ? options.iterations : kDefaultIterations;
+    Reconstruction reconstruction(input, options);
+    if (progress) progress("reconstructing", 0, iterations);
+    for (int64_t i = 0; i < iterations; ++i) {
+      constexpr double kPi = 3.14159265358979323846;
+      const double done = static_cast<double>(i) / static_cast<double>(iterations);
+      reconstruction.step((1 + std::cos(kPi * done)) / 2);
+      if (progress) progress("reconstructing", i + 1, iterations);
+    }
+    return reconstruction.result();
+  });
+}
+
+std::vector<std::vector<float>> simulate(const Graph& graph, const Encodings& encodings,
+                                         const Calibration::Sample& sample) {
+  return with_errors_named([&] {
+    const at::NoGradGuard no_gradients;
+    const Executor executor(graph);
+    const ScaleGroups groups = scale_groups(graph);
+    const QuantizedNetwork network(graph, encodings, groups, true);
+    std::vector<at::Tensor> inputs;
+    for (size_t i = 0; i < graph.inputs.size(); ++i) {
+      inputs.push_back(to_batch({reinterpret_cast<const float*>(sample.at(i).data())},
+                                graph.tensor(graph.inputs[i]).shape));
+    }
+    std::vector<std::vector<float>> outputs;
+    for (const at::Tensor& value : network.run(executor, inputs, graph.outputs)) {
+      const at::Tensor dense = to_graph_order(value).contiguous();
+      outputs.emplace_back(dense.data_ptr<float>(), dense.data_ptr<float>() + dense.numel());
+    }
+    return outputs;
+  });
+}
+
+}  // namespace mcunet::quant

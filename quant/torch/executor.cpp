@@ -168,7 +168,7 @@ std::vector<at::Tensor> Executor::run(const std::vector<at::Tensor>& inputs,
     for (size_t k = 0; k < outputs.size(); ++k)
       settle(op.outputs[k], outputs[k], fused_activation(op));
     for (const TensorId id : op.inputs) {
-      if (last_use[static_cast<size_t>(id)] == i) values[static_cast<size_t>(id)] = {};
+      if (last_use[static_cast<size_t>(id)] == i) values[static_cast<size_t>(id)] = at::Tensor();
     }
   }
   std::vector<at::Tensor> result;

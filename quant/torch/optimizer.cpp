@@ -18,19 +18,19 @@ Adam::Adam(std::vector<Learned> parameters) {
   }
 }
 
-void Adam::step(double share) {
+void Adam::step(const std::vector<at::Tensor>& gradients, double share) {
   const at::NoGradGuard no_gradients;
   ++steps_;
   const double mean_bias = 1 - std::pow(kMeanDecay, static_cast<double>(steps_));
   const double square_bias = 1 - std::pow(kSquareDecay, static_cast<double>(steps_));
-  for (State& state : states_) {
-    at::Tensor& gradient = state.parameter.value.mutable_grad();
+  for (size_t i = 0; i < states_.size(); ++i) {
+    const at::Tensor& gradient = gradients.at(i);
     if (!gradient.defined()) continue;
+    State& state = states_[i];
     state.mean.mul_(kMeanDecay).add_(gradient, 1 - kMeanDecay);
     state.square.mul_(kSquareDecay).addcmul_(gradient, gradient, 1 - kSquareDecay);
     const at::Tensor divisor = (state.square / square_bias).sqrt_().add_(kEpsilon);
     state.parameter.value.addcdiv_(state.mean, divisor, -state.parameter.rate * share / mean_bias);
-    gradient.zero_();
   }
 }
 

@@ -14,8 +14,9 @@ class Adam {
  public:
   explicit Adam(std::vector<Learned> parameters);
 
-  // One step along the gradients, which are cleared; every rate is multiplied by `share`.
-  void step(double share);
+  // One step along `gradients`, one per parameter; an undefined tensor leaves its parameter alone.
+  // Every rate is multiplied by `share`.
+  void step(const std::vector<at::Tensor>& gradients, double share);
 
  private:
   struct State {

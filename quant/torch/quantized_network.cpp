@@ -34,6 +34,15 @@ std::vector<float> to_vector(const at::Tensor& value) {
   return {dense.data_ptr<float>(), dense.data_ptr<float>() + dense.numel()};
 }
 
+// As quantize_sample() does it, halves away from zero: the pixels of an image often lie just
+// between two levels.
+at::Tensor quantize_input(const at::Tensor& value, const Quantization& q) {
+  const at::Tensor steps = value / q.scale();
+  const at::Tensor whole = steps.trunc();
+  const at::Tensor rounded = whole + (steps - whole).mul_(2).trunc_();
+  return (rounded.clamp(-128 - q.zero_point(), 127 - q.zero_point())) * q.scale();
+}
+
 // Operators that hand values on as they are stored; rounding them again would change nothing.
 bool copies_levels(OpKind kind) { return keeps_scale(kind) && kind != OpKind::AveragePool2D; }
 
@@ -115,6 +124,7 @@ std::vector<at::Tensor> QuantizedNetwork::run(const Executor& executor,
         groups_.group[static_cast<size_t>(id)] ==
             groups_.group[static_cast<size_t>(graph_.ops[static_cast<size_t>(source)].inputs[0])];
     if (copy) return apply_activation(value, fused);
+    if (source < 0) return quantize_input(value, start_.activations[static_cast<size_t>(id)]);
     return fake_quantize(
         value, ranges_.at(static_cast<size_t>(groups_.group[static_cast<size_t>(id)])), fused);
   };
@@ -131,6 +141,23 @@ std::vector<Learned> QuantizedNetwork::parameters() const {
   for (const LearnedEncoding& range : ranges_) {
     if (range.log_scale.requires_grad()) result.push_back({range.log_scale, kRangeRate});
     if (range.zero_shift.requires_grad()) result.push_back({range.zero_shift, kZeroRate});
+  }
+  return result;
+}
+
+QuantizedNetwork QuantizedNetwork::replica() const {
+  const auto share = [](at::Tensor& parameter) {
+    parameter = parameter.detach().set_requires_grad(parameter.requires_grad());
+  };
+  QuantizedNetwork result = *this;
+  for (auto& [index, layer] : result.layers_) {
+    share(layer.levels);
+    share(layer.log_scale);
+    share(layer.bias_shift);
+  }
+  for (LearnedEncoding& range : result.ranges_) {
+    share(range.log_scale);
+    share(range.zero_shift);
   }
   return result;
 }

@@ -28,7 +28,11 @@ class QuantizedNetwork {
   std::vector<at::Tensor> run(const Executor& executor, const std::vector<at::Tensor>& inputs,
                               const std::vector<TensorId>& wanted) const;
 
+  // In the same order for a network and its replicas.
   std::vector<Learned> parameters() const;
+  // A network whose parameters share their values with this one's and have gradients of their own,
+  // so that another thread can work with it.
+  QuantizedNetwork replica() const;
   // Takes parameters back into their limits after a step that left them.
   void limit_parameters();
   // The encodings as learned so far.

@@ -10,6 +10,8 @@ bool contains(const std::vector<TensorId>& ids, TensorId id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
+bool makes_shares(OpKind kind) { return kind == OpKind::Softmax || kind == OpKind::Logistic; }
+
 // Its values are those of its input in another order.
 bool is_copy(OpKind kind) {
   switch (kind) {
@@ -39,9 +41,19 @@ Targets find_targets(const Graph& graph) {
     }
     if (source < 0) continue;
     const Op& op = graph.ops[static_cast<size_t>(source)];
-    if (op.kind != OpKind::Softmax && op.kind != OpKind::Logistic) continue;
+    if (!makes_shares(op.kind)) continue;
     if (!graph.input(op, 0).is_constant() && !contains(targets.outputs, op.inputs[0]))
       targets.outputs.push_back(op.inputs[0]);
+  }
+
+  int64_t input_values = 0;
+  for (const TensorId id : graph.inputs) input_values += graph.tensor(id).elements();
+  for (const TensorId id : targets.outputs) {
+    const Shape& shape = graph.tensor(id).shape;
+    const int source = producer[static_cast<size_t>(id)];
+    const bool shares = source >= 0 && makes_shares(graph.ops[static_cast<size_t>(source)].kind);
+    if (shape.size() == 2 && shape[0] == 1 && shape[1] >= 2 && shape[1] < input_values && !shares)
+      targets.scores.push_back(id);
   }
 
   const auto readers = consumers(graph);

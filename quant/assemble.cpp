@@ -4,10 +4,10 @@
 #include <cmath>
 #include <cstring>
 
+#include "libmcunet/graph/operators.h"
 #include "libmcunet/graph/validate.h"
 #include "quant/channels.h"
 #include "quant/prepare.h"
-#include "quant/ranges.h"
 
 namespace mcunet::quant {
 namespace {
@@ -32,7 +32,7 @@ class Assembler {
     for (size_t i = 0; i < source_.ops.size(); ++i) {
       Op op = source_.ops[i];
       if (is_weighted(op.kind)) quantize_layer(op, encodings_.layers.at(i));
-      if (keeps_scale(op.kind)) rescale_inputs(op);
+      if (operator_info(op.kind).keeps_scale) rescale_inputs(op);
       graph_.ops.push_back(std::move(op));
     }
     validate(graph_);

@@ -1,27 +1,52 @@
 #include "quant/quantize.h"
 
 #include "quant/assemble.h"
+#include "quant/dense_to_conv.h"
 #include "quant/observe.h"
 #include "quant/prepare.h"
 
 namespace mcunet::quant {
+namespace {
+
+// Encodings with the weights of 4 bits that the options ask for.
+Encodings narrow_weights(const Graph& graph, const Statistics& seen, Encodings encodings,
+                         const Calibration& calibration, const QuantizeOptions& options,
+                         const ProgressHook& progress) {
+  std::map<size_t, DType> dtypes;
+  if (options.weights == WeightBits::Int4) {
+    for (const size_t index : int4_candidates(graph)) dtypes[index] = DType::Int4;
+  } else if (options.weights == WeightBits::Mixed) {
+    dtypes = choose_int4_layers(graph, seen, encodings, calibration, options.max_flash,
+                                options.measure_flash, options.threads, progress);
+  }
+  for (const auto& [index, dtype] : dtypes) {
+    const Op& op = graph.ops[index];
+    const float input_scale = encodings.activations[static_cast<size_t>(op.inputs[0])].scale();
+    encodings.layers[index] = encode_weights(graph, op, dtype, WeightScale::Mse, input_scale);
+  }
+  return encodings;
+}
+
+}  // namespace
 
 Quantized quantize(const Graph& float_graph, const Calibration& calibration,
                    const QuantizeOptions& options, const ProgressHook& progress) {
   Quantized result;
-  result.float_graph = prepare(float_graph);
-  check_calibration(result.float_graph, calibration);
+  Graph& graph = result.float_graph;
+  graph = prepare(float_graph);
+  check_calibration(graph, calibration);
+  if (options.weights != WeightBits::Int8) graph = dense_to_conv(graph);
   if (options.equalize) {
-    const Statistics seen = observe(result.float_graph, calibration, options.threads, progress);
-    result.float_graph = equalize(result.float_graph, seen, options.equalization).graph;
+    const Statistics seen = observe(graph, calibration, options.threads, progress);
+    graph = equalize(graph, seen, options.equalization).graph;
   }
-  const Graph& graph = result.float_graph;
   const SplitGraph split = split_activations(graph);
   const Statistics seen = observe(split.graph, calibration, options.threads, progress);
 
   Encodings& encodings = result.encodings;
   encodings.activations = choose_ranges(graph, seen, options.ranges);
   encodings.layers = encode_all_weights(graph, encodings.activations, {}, options.weight_scale);
+  encodings = narrow_weights(graph, seen, std::move(encodings), calibration, options, progress);
   if (options.correct_biases) {
     encodings = correct_biases(graph, linear_means(split, seen, graph), std::move(encodings),
                                calibration, options.threads, progress);

@@ -14,6 +14,7 @@
 #include "quant/calibration.h"
 #include "quant/encodings.h"
 #include "quant/equalize.h"
+#include "quant/mixed.h"
 #include "quant/ranges.h"
 #include "quant/reconstruct.h"
 #include "quant/report.h"
@@ -27,11 +28,13 @@ struct QuantizeOptions {
   bool equalize = true;
   EqualizeOptions equalization;
   RangeMethod ranges = RangeMethod::Mse;
-  bool tune_ranges = false;  // against the network's output
-  WeightScale weight_scale = WeightScale::Mse;
+  // Of Int8; Int4 always takes the least squared error, where clipping pays.
+  WeightScale weight_scale = WeightScale::Max;
   bool correct_biases = true;
   WeightBits weights = WeightBits::Int8;
-  int64_t max_flash = 0;    // of Mixed: bytes that the compiled model may take
+  // Of Mixed: bytes of flash that the model may take, and what they are counted with.
+  int64_t max_flash = 0;
+  MeasureFlash measure_flash;
   Reconstruct reconstruct;  // empty: weights stay rounded to nearest
   ReconstructOptions reconstruction;
   int threads = 0;  // 0: as many as the machine has

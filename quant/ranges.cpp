@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "libmcunet/graph/operators.h"
 #include "libmcunet/support/error.h"
 #include "libmcunet/support/suggest.h"
 #include "quant/prepare.h"
@@ -88,7 +89,7 @@ class Grouper {
     for (const TensorId id : op.outputs) used_[static_cast<size_t>(id)] = true;
     const Quantization own = prescribed(op.kind);
     if (!own.empty()) fixed_[static_cast<size_t>(op.outputs[0])] = own;
-    if (!keeps_scale(op.kind)) return;
+    if (!operator_info(op.kind).keeps_scale) return;
     // What has a prescribed scale passes it on when all inputs have the same; otherwise it stays
     // apart, and assemble() puts a QUANTIZE between.
     const Quantization& first = fixed_[static_cast<size_t>(op.inputs[0])];
@@ -292,30 +293,6 @@ const char* range_method_name(RangeMethod method) {
   return "";
 }
 
-bool keeps_scale(OpKind kind) {
-  switch (kind) {
-    case OpKind::Relu6:  // the reference's only limits the stored values
-    case OpKind::AveragePool2D:
-    case OpKind::MaxPool2D:
-    case OpKind::Minimum:
-    case OpKind::Maximum:
-    case OpKind::Pad:
-    case OpKind::Reshape:
-    case OpKind::Transpose:
-    case OpKind::Concatenation:
-    case OpKind::Split:
-    case OpKind::StridedSlice:
-    case OpKind::Pack:
-    case OpKind::Unpack:
-    case OpKind::DepthToSpace:
-    case OpKind::SpaceToDepth:
-    case OpKind::ResizeNearestNeighbor:
-      return true;
-    default:
-      return false;
-  }
-}
-
 ScaleGroups scale_groups(const Graph& graph) { return Grouper(graph).run(); }
 
 std::vector<Quantization> choose_ranges(const Graph& graph, const Statistics& statistics,
@@ -345,7 +322,7 @@ std::vector<Quantization> choose_ranges(const Graph& graph, const Statistics& st
         }
         const Op& op = graph.ops[static_cast<size_t>(source)];
         const Activation activation = fused_activation(op);
-        whole = whole && (keeps_scale(op.kind) || activation == Activation::Relu6 ||
+        whole = whole && (operator_info(op.kind).keeps_scale || activation == Activation::Relu6 ||
                           activation == Activation::ReluN1To1);
       }
       if (!whole) range = choose(histogram, range, method);

@@ -34,8 +34,6 @@ struct ScaleGroups {
   std::vector<Group> groups;
 };
 ScaleGroups scale_groups(const Graph& graph);
-// Whether an operator copies or compares raw values, so that all its operands need one scale.
-bool keeps_scale(OpKind kind);
 
 // Encodings::activations. An activation that ends in RELU6 spans [0, 6] as it is, unless what was
 // seen is smaller; RELU begins at 0.

@@ -30,23 +30,6 @@ struct Sums {
   }
 };
 
-// What one value of an integer tensor stands for; float32 tensors are taken as they are.
-std::vector<float> real_values(const Tensor& tensor, const uint8_t* data) {
-  const auto count = static_cast<size_t>(tensor.elements());
-  if (tensor.dtype == DType::Float32) {
-    const auto* values = reinterpret_cast<const float*>(data);
-    return {values, values + count};
-  }
-  std::vector<float> values(count);
-  const float scale = tensor.quantization.scale();
-  const int32_t zero = tensor.quantization.zero_point();
-  for (size_t i = 0; i < count; ++i) {
-    const int32_t raw = tensor.dtype == DType::UInt8 ? data[i] : static_cast<int8_t>(data[i]);
-    values[i] = scale * static_cast<float>(raw - zero);
-  }
-  return values;
-}
-
 void compare_values(const float* wanted, const Tensor& tensor, const uint8_t* data, Sums& sums) {
   const std::vector<float> found = real_values(tensor, data);
   const bool is_int8 = tensor.dtype == DType::Int8;

@@ -17,6 +17,7 @@ namespace mcunet::app {
 // Each adds its subcommand; the callback does the work and throws Error.
 void add_compile(CLI::App& app);
 void add_profile(CLI::App& app);
+void add_quantize(CLI::App& app);
 void add_run(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_board(CLI::App& app);

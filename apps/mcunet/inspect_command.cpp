@@ -5,6 +5,7 @@
 #include "libmcunet/graph/operators.h"
 #include "libmcunet/reference/interpreter.h"
 #include "libmcunet/support/table.h"
+#include "libmcunet/tflite/strict.h"
 
 namespace mcunet::app {
 namespace {
@@ -13,7 +14,7 @@ using nlohmann::ordered_json;
 
 struct InspectCommand {
   std::string model;
-  bool json = false, tensors = false;
+  bool json = false, tensors = false, strict = false;
   void run() const;
 };
 
@@ -43,6 +44,14 @@ void print_verdict(const std::string& title, const std::vector<std::string>& pro
   for (const std::string& problem : problems) std::cout << "  " << problem << "\n";
 }
 
+// --strict is a gate.
+void refuse(const std::vector<std::string>& rules) {
+  if (rules.empty()) return;
+  std::cout.flush();
+  throw Error(ErrorKind::Mismatch, "the model breaks " + std::to_string(rules.size()) +
+                                       " of TensorFlow Lite's rules for int8");
+}
+
 void InspectCommand::run() const {
   const Model source = load_model(model);
   const Graph& graph = source.graph;
@@ -50,6 +59,7 @@ void InspectCommand::run() const {
   const auto compiles = problems_of([&] {
     compiler::compile(graph, source.sha256, {source.stem, find_board("stm32f746"), {}});
   });
+  const auto rules = strict ? strict_problems(graph) : std::vector<std::string>{};
   if (json) {
     ordered_json out = document("inspect");
     out["model"] = {{"path", source.path},
@@ -80,7 +90,9 @@ void InspectCommand::run() const {
     }
     out["runs"] = {{"ok", runs.empty()}, {"problems", runs}};
     out["compiles"] = {{"ok", compiles.empty()}, {"problems", compiles}};
-    return print_json(out);
+    if (strict) out["strict"] = {{"ok", rules.empty()}, {"problems", rules}};
+    print_json(out);
+    return refuse(rules);
   }
   std::cout << "model:  " << source.path << "\nsha256: " << source.sha256 << "\n";
   const auto list = [&](const char* title, const std::vector<TensorId>& ids) {
@@ -127,6 +139,8 @@ void InspectCommand::run() const {
   std::cout << "\n";
   print_verdict("runs in the interpreter: ", runs);
   print_verdict("compiles: ", compiles);
+  if (strict) print_verdict("keeps TensorFlow Lite's rules: ", rules);
+  refuse(rules);
 }
 
 }  // namespace
@@ -141,6 +155,9 @@ void add_inspect(CLI::App& app) {
                   ".tflite file, or the .json of an MCUNet network (random weights)")
       ->required();
   sub->add_flag("--tensors", command->tensors, "list all tensors too");
+  sub->add_flag(
+      "--strict", command->strict,
+      "check TensorFlow Lite's rules for int8 models too; exit code 6 when one is broken");
   sub->add_flag("--json", command->json, "one JSON document on standard output");
   sub->callback([command] { command->run(); });
 }

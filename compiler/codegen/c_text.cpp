@@ -81,6 +81,10 @@ std::string upper(const std::string& text) {
   return out;
 }
 
+std::string c_type(DType dtype) {
+  return dtype == DType::Float32 ? "float" : dtype == DType::UInt8 ? "uint8_t" : "int8_t";
+}
+
 std::string c_float(float value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.9g", static_cast<double>(value));

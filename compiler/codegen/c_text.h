@@ -9,6 +9,7 @@
 namespace mcunet::compiler {
 
 std::string upper(const std::string& text);
+std::string c_type(DType dtype);                // of the generated API: float, int8_t, uint8_t
 std::string c_float(float value);               // "0.00787401572f": reads back as the same float
 std::string c_string(const std::string& text);  // quoted and escaped, ASCII
 

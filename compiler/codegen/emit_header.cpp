@@ -1,5 +1,6 @@
 #include "compiler/codegen/c_text.h"
 #include "compiler/codegen/context.h"
+#include "compiler/codegen/emit_preprocess.h"
 #include "compiler/codegen/sources.h"
 #include "compiler/codegen/values.h"
 
@@ -8,10 +9,6 @@ namespace {
 
 // An arena begins where words may be read; more alignment costs nothing and suits caches and DMA.
 constexpr int kArenaStartAlignment = 8;
-
-std::string c_type(DType dtype) {
-  return dtype == DType::Float32 ? "float" : dtype == DType::UInt8 ? "uint8_t" : "int8_t";
-}
 
 std::string define(const std::string& name, const std::string& value) {
   return "#define " + name + " " + value + "\n";
@@ -120,6 +117,7 @@ SourceFile emit_header(const CompiledModel& model) {
   values["interface"] = interface;
   values["input_quantization"] = quantization_cases(name + "_INPUT", graph, graph.inputs);
   values["output_quantization"] = quantization_cases(name + "_OUTPUT", graph, graph.outputs);
+  values["preprocess"] = preprocess_section(model);
   values["input"] = filled(model.schedule.input_rows ? "input_rows.h" : "input_whole.h", values);
   return {model.name + ".h", filled("model.h", values)};
 }

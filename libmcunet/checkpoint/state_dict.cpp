@@ -221,8 +221,7 @@ void drop_common_prefix(StateDict& tensors) {
   tensors = std::move(renamed);
 }
 
-StateDict read_tensors(const Objects& objects, const StorageData& data) {
-  const Value& dict = find_state_dict(objects);
+StateDict read_tensors(const Objects& objects, const Value& dict, const StorageData& data) {
   TensorReader reader(objects, data);
   StateDict tensors;
   for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
@@ -261,6 +260,7 @@ StateDict read_legacy(ByteView bytes, const std::string& place) {
   const Pickle pickle = read_pickle(reader);
   const Pickle keys = read_pickle(reader);
   const Objects objects(pickle, place);
+  const Value& dict = find_state_dict(objects);
 
   std::map<std::string, Storage> described;
   for (const Value& value : pickle.values) {
@@ -281,7 +281,7 @@ StateDict read_legacy(ByteView bytes, const std::string& place) {
     contents[key] = reader.take(elements * element_size(found->second.type));
   }
   if (reader.left() != 0) reader.fail("the file goes on after the last storage");
-  return read_tensors(objects, [&](const Storage& storage) {
+  return read_tensors(objects, dict, [&](const Storage& storage) {
     const auto found = contents.find(storage.key);
     if (found == contents.end()) objects.fail("storage " + storage.key + " is missing");
     const Storage& known = described.at(storage.key);
@@ -322,8 +322,9 @@ StateDict read_zip(ByteView bytes, const std::string& place) {
   ByteReader reader(archive.read(*root + "data.pkl"), place + ": data.pkl");
   const Pickle pickle = read_pickle(reader);
   const Objects objects(pickle, place);
+  const Value& dict = find_state_dict(objects);
   std::map<std::string, ByteView> contents;  // each is checked once
-  return read_tensors(objects, [&](const Storage& storage) {
+  return read_tensors(objects, dict, [&](const Storage& storage) {
     const auto known = contents.find(storage.key);
     const ByteView content =
         known != contents.end() ? known->second : archive.read(*root + "data/" + storage.key);

@@ -17,7 +17,18 @@ namespace fs = std::filesystem;
 
 constexpr int kUnlabelled = -1;
 
+bool has_subfolders(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code ignored;
+    if (entry->is_directory(ignored)) return true;
+  }
+  return false;
+}
+
 // train/ and test/ (or val/, validation/) in the folder: the one for the split, or the only one.
+// Where only one is there it must look like a set itself; it might be a class.
 std::optional<fs::path> find_half(const fs::path& folder, Split split) {
   const auto first_of = [&](const std::vector<const char*>& names) -> std::optional<fs::path> {
     for (const char* name : names) {
@@ -28,8 +39,11 @@ std::optional<fs::path> find_half(const fs::path& folder, Split split) {
   };
   const std::optional<fs::path> train = first_of({"train"});
   const std::optional<fs::path> test = first_of({"test", "val", "validation"});
-  if (!train || !test) return std::nullopt;  // "train" alone may be a class
-  return split == Split::Train ? train : test;
+  if (train && test) return split == Split::Train ? train : test;
+  const std::optional<fs::path> only = train ? train : test;
+  std::error_code error;
+  if (only && (has_subfolders(*only) || fs::exists(*only / "labels.csv", error))) return only;
+  return std::nullopt;
 }
 
 Dataset open_folder(const fs::path& folder, Split split) {

@@ -10,6 +10,8 @@
 namespace mcunet {
 namespace {
 
+bool colors(int32_t channels) { return channels == 1 || channels == 3; }
+
 // [height, width, channels] → [channels, height, width]
 std::vector<uint8_t> planes_of(const std::vector<uint8_t>& pixels, size_t channels, size_t size) {
   const size_t plane = pixels.size() / channels / size;
@@ -53,12 +55,15 @@ std::vector<uint8_t> from_tensor(const RawTensor& data, const Tensor& tensor,
 
 }  // namespace
 
+bool is_image_input(const Tensor& tensor) {
+  const Shape& shape = tensor.shape;
+  return shape.size() == 4 && shape[0] == 1 && (colors(shape[3]) || colors(shape[1]));
+}
+
 ImageInput image_input(const Tensor& tensor) {
   const Shape& shape = tensor.shape;
-  if (shape.size() != 4 || shape[0] != 1) {
+  if (!is_image_input(tensor))
     throw Error(ErrorKind::Usage, "the model's input " + to_string(shape) + " is no image");
-  }
-  const auto colors = [](int32_t channels) { return channels == 1 || channels == 3; };
   ImageInput input;
   input.planar = !colors(shape[3]) && colors(shape[1]);
   input.spec.height = input.planar ? shape[2] : shape[1];

@@ -12,11 +12,12 @@
 namespace mcunet {
 
 // The input's tensor [1, height, width, channels], or [1, channels, height, width] where only that
-// has 1 or 3 channels. Throws Error(Usage) for other shapes and for several inputs.
+// has 1 or 3 channels. image_input() throws Error(Usage) for other shapes.
 struct ImageInput {
   InputSpec spec;
   bool planar = false;  // channels first
 };
+bool is_image_input(const Tensor& tensor);
 ImageInput image_input(const Tensor& tensor);
 
 // The only input of the network. Throws Error(Usage) when it has several.

@@ -19,6 +19,8 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kSchema = "mcunet.preprocess/1";
+constexpr const char* kMetadataName = "mcunet.preprocess";
+constexpr size_t kMaxDocument = 65536;  // bytes
 
 Preprocess normalized(std::string name, std::array<float, 3> mean, std::array<float, 3> deviation) {
   Preprocess preprocess;
@@ -42,17 +44,25 @@ std::vector<Preprocess> known_preprocesses() {
   return known;
 }
 
+// A number of a size that has a sense here: far from the limits of float.
+bool read_number(const json& value, float& number) {
+  constexpr double kLimit = 1e6;
+  if (!value.is_number() || !(std::abs(value.get<double>()) <= kLimit)) return false;
+  number = value.get<float>();
+  return true;
+}
+
 // One number for all channels, or a list of three.
 bool read_channels(const json& value, std::array<float, 3>& channels) {
-  if (value.is_number()) {
-    channels.fill(value.get<float>());
+  float number = 0.0F;
+  if (read_number(value, number)) {
+    channels.fill(number);
     return true;
   }
   if (!value.is_array() || value.size() != channels.size()) return false;
-  if (!std::all_of(value.begin(), value.end(), [](const json& v) { return v.is_number(); })) {
-    return false;
+  for (size_t i = 0; i < channels.size(); ++i) {
+    if (!read_number(value[i], channels[i])) return false;
   }
-  channels = value.get<std::array<float, 3>>();
   return true;
 }
 
@@ -75,19 +85,23 @@ bool read_field(const std::string& key, const json& value, Preprocess& preproces
     return true;
   }
   if (key == "mean") {
-    expected = "a number or a list of three";
+    expected = "a number from -1e6 to 1e6, or a list of three";
     return read_channels(value, preprocess.mean);
   }
   if (key == "std") {
-    expected = "a positive number or a list of three";
+    expected = "a number from 1e-6 to 1e6, or a list of three";
     return read_channels(value, preprocess.deviation) &&
            std::all_of(preprocess.deviation.begin(), preprocess.deviation.end(),
-                       [](float deviation) { return deviation > 0.0F; });
+                       [](float deviation) { return deviation >= 1e-6F; });
   }
   assert(key == "raw_pixels");
   expected = "true or false";
   if (value.is_boolean()) preprocess.raw_pixels = value.get<bool>();
   return value.is_boolean();
+}
+
+int shorter_side(int height, int width, const Preprocess& preprocess) {
+  return preprocess.resize.value_or(std::max(height, width) * 256 / 224);
 }
 
 struct Range {
@@ -134,13 +148,7 @@ std::vector<uint8_t> translate(const Image& image,
 
 Preprocess find_preprocess(const std::string& name) {
   if (std::filesystem::path(name).extension() == ".json") {
-    json document;
-    try {
-      document = json::parse(read_text_file(name));
-    } catch (const json::parse_error& error) {
-      throw Error(ErrorKind::Usage, name + ": not JSON: " + error.what());
-    }
-    return preprocess_from_json(document, name);
+    return parse_preprocess(read_text_file(name), name);
   }
   std::vector<std::string> names;
   std::string all;
@@ -175,6 +183,37 @@ Preprocess preprocess_from_json(const json& document, const std::string& place) 
   return preprocess;
 }
 
+Preprocess parse_preprocess(const std::string& text, const std::string& place) {
+  if (text.size() > kMaxDocument) {
+    throw Error(ErrorKind::Usage, place + ": " + std::to_string(text.size()) +
+                                      " bytes are too many for a description of preprocessing");
+  }
+  json document;
+  try {
+    document = json::parse(text);
+  } catch (const json::exception& error) {
+    throw Error(ErrorKind::Usage, place + ": not JSON: " + error.what());
+  }
+  return preprocess_from_json(document, place);
+}
+
+void store_preprocess(Graph& graph, const Preprocess& preprocess) {
+  graph.metadata[kMetadataName] = preprocess_to_json(preprocess).dump();
+}
+
+std::optional<Preprocess> stored_preprocess(const Graph& graph) {
+  const auto entry = graph.metadata.find(kMetadataName);
+  if (entry == graph.metadata.end()) return std::nullopt;
+  try {
+    Preprocess preprocess =
+        parse_preprocess(entry->second, std::string("metadata ") + kMetadataName);
+    preprocess.name = "stored in the model";
+    return preprocess;
+  } catch (const Error& error) {
+    throw Error(ErrorKind::Input, error.problems());
+  }
+}
+
 nlohmann::ordered_json preprocess_to_json(const Preprocess& preprocess) {
   nlohmann::ordered_json document = {
       {"schema", kSchema}, {"fit", preprocess.fit == Preprocess::Fit::Crop ? "crop" : "squash"}};
@@ -185,6 +224,10 @@ nlohmann::ordered_json preprocess_to_json(const Preprocess& preprocess) {
   return document;
 }
 
+int resized_side(const InputSpec& input, const Preprocess& preprocess) {
+  return shorter_side(input.height, input.width, preprocess);
+}
+
 Image fit_image(const Image& image, int height, int width, int channels,
                 const Preprocess& preprocess) {
   Image colored = convert_channels(image, channels);
@@ -193,7 +236,7 @@ Image fit_image(const Image& image, int height, int width, int channels,
   if (!preprocess.resize && colored.width == width && colored.height == height) return colored;
 
   const int64_t shorter = std::min(colored.width, colored.height);
-  const int64_t wanted = preprocess.resize.value_or(std::max(height, width) * 256 / 224);
+  const int64_t wanted = shorter_side(height, width, preprocess);
   // The longer side is rounded down, as torchvision's Resize does; never below what is cropped.
   const auto resized = [&](int64_t side, int least) {
     const int64_t length = side == shorter ? wanted : wanted * side / shorter;

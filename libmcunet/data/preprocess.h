@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "libmcunet/data/image.h"
-#include "libmcunet/graph/types.h"
+#include "libmcunet/graph/graph.h"
 
 namespace mcunet {
 
@@ -40,9 +40,16 @@ Preprocess find_preprocess(const std::string& name);
 
 // {"schema": "mcunet.preprocess/1", "fit": "crop"|"squash", "resize": 256, "mean": […], "std": […],
 // "raw_pixels": false} All but the schema may be left out; mean and std are one number or three.
-// Throws Error(Usage) with every problem.
+// Throws Error(Usage) with every problem. The second takes the text of such a document.
 Preprocess preprocess_from_json(const nlohmann::json& document, const std::string& place);
+Preprocess parse_preprocess(const std::string& text, const std::string& place);
 nlohmann::ordered_json preprocess_to_json(const Preprocess& preprocess);
+
+// The document as a model carries it: metadata "mcunet.preprocess". stored_preprocess() gives
+// nothing when there is none, and throws Error(Input) when it is not sound; read_tflite() has
+// checked that. Its name is "stored in the model".
+void store_preprocess(Graph& graph, const Preprocess& preprocess);
+std::optional<Preprocess> stored_preprocess(const Graph& graph);
 
 // What a network is fed with.
 struct InputSpec {
@@ -53,6 +60,9 @@ struct InputSpec {
   float scale = 1.0F;      // not used for Float32
   int32_t zero_point = 0;  // not used for Float32
 };
+
+// To how many pixels the shorter side is scaled before the crop.
+int resized_side(const InputSpec& input, const Preprocess& preprocess);
 
 // Resized and cropped to the input's size and channels.
 Image fit_image(const Image& image, int height, int width, int channels,

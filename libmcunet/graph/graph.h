@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct Graph {
   std::vector<Tensor> tensors;
   std::vector<Op> ops;
   std::vector<TensorId> inputs, outputs;
+  // What else the file says about the model: the text of its metadata entries that begin with
+  // "mcunet.", such as "mcunet.preprocess" (libmcunet/data/preprocess.h).
+  std::map<std::string, std::string> metadata;
 
   const Tensor& tensor(TensorId id) const { return tensors.at(static_cast<size_t>(id)); }
   Tensor& tensor(TensorId id) { return tensors.at(static_cast<size_t>(id)); }

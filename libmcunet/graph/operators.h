@@ -16,6 +16,9 @@ struct OperatorInfo {
   int min_inputs, max_inputs;  // data, weights and bias; -1: any number
   // Each output element depends on the input elements at its own place only.
   bool elementwise;
+  // Raw values are copied or compared, so that inputs and outputs must be quantized alike. (The
+  // reference's RELU6 only limits the stored values.)
+  bool keeps_scale;
   // Shapes of the outputs from inputs and attributes; problems are appended as texts without place.
   std::vector<Shape> (*infer)(const Graph& graph, const Op& op, std::vector<std::string>& problems);
   // Multiply-accumulates of one execution.

@@ -164,8 +164,9 @@ class TrainedSource : public TensorSource {
     const bool last = request.channel_axis() == 3;
     for (size_t i = 0; i < weights.size(); ++i) {
       const size_t c = last ? i % channels : i / per_channel;
+      const bool finite = std::isfinite(weights[i]) && std::isfinite(factors[c]);
       weights[i] = static_cast<float>(double{weights[i]} * factors[c]);
-      if (std::isfinite(weights[i])) continue;
+      if (std::isfinite(weights[i]) || !finite) continue;  // those are named already
       problem(request.name + ".weight", "is too large for float32 once " + name + " is folded in");
       return;
     }

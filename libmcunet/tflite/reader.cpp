@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "libmcunet/data/preprocess.h"
 #include "libmcunet/graph/validate.h"
 #include "libmcunet/support/error.h"
 #include "libmcunet/tflite/operator_reader.h"
@@ -52,6 +53,8 @@ class Reader {
     if (const auto* operators = subgraph_->operators()) {
       for (uint32_t i = 0; i < operators->size(); ++i) read(*operators->Get(i), i);
     }
+    stop_if_corrupt();
+    read_metadata();
     stop_if_corrupt();
     check_types();
     if (!state_.unsupported.empty()) throw Error(ErrorKind::Unsupported, state_.unsupported);
@@ -142,6 +145,32 @@ class Reader {
       }
     } else {
       tensor.quantization.zero_points.assign(tensor.quantization.scales.size(), 0);
+    }
+  }
+
+  // Ours only: what others wrote refers to things of the file that may change.
+  void read_metadata() {
+    if (!model_->metadata()) return;
+    const std::string prefix = "mcunet.";
+    for (const tflite::Metadata* entry : *model_->metadata()) {
+      if (!entry->name() || entry->name()->str().compare(0, prefix.size(), prefix) != 0) continue;
+      const std::string name = entry->name()->str();
+      std::string text;
+      if (entry->buffer() >= model_->buffers()->size()) {
+        state_.corrupt.push_back("metadata " + name + ": buffer " +
+                                 std::to_string(entry->buffer()) + " is out of range");
+        continue;
+      }
+      if (const auto* data = model_->buffers()->Get(entry->buffer())->data())
+        text.assign(data->begin(), data->end());
+      if (!state_.graph.metadata.emplace(name, std::move(text)).second)
+        state_.corrupt.push_back("metadata " + name + ": is there twice");
+    }
+    if (!state_.corrupt.empty()) return;
+    try {
+      stored_preprocess(state_.graph);
+    } catch (const Error& error) {
+      state_.corrupt = error.problems();
     }
   }
 

@@ -138,12 +138,23 @@ class Writer {
     subgraph_->outputs = graph_.outputs;
     for (const Op& op : graph_.ops) add_operator(op);
     model_.subgraphs.push_back(std::move(subgraph_));
+    for (const auto& [name, text] : graph_.metadata) add_metadata(name, text);
     flatbuffers::FlatBufferBuilder builder;
     builder.Finish(tflite::Model::Pack(builder, &model_), tflite::ModelIdentifier());
     return {builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize()};
   }
 
  private:
+  void add_metadata(const std::string& name, const std::string& text) {
+    auto buffer = std::make_unique<tflite::BufferT>();
+    buffer->data.assign(text.begin(), text.end());
+    auto entry = std::make_unique<tflite::MetadataT>();
+    entry->name = name;
+    entry->buffer = static_cast<uint32_t>(model_.buffers.size());
+    model_.buffers.push_back(std::move(buffer));
+    model_.metadata.push_back(std::move(entry));
+  }
+
   TensorId add_tensor(const Tensor& tensor) {
     auto table = std::make_unique<tflite::TensorT>();
     table->name = tensor.name;

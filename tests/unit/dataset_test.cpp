@@ -201,6 +201,15 @@ TEST_CASE("dataset: train and test halves of folders") {
   folder.put_image("val/a/2.png", 2);
   CHECK(pixels(folder.open("", Split::Train)) == std::vector<int>{1});
   CHECK(pixels(folder.open("", Split::Test)) == std::vector<int>{2});
+
+  const Folder only;
+  only.put_image("test/a/1.png", 1);
+  only.put_image("test/b/2.png", 2);
+  CHECK(only.open("", Split::Train).classes() == std::vector<std::string>{"a", "b"});
+  const Folder classes;  // one of which has such a name
+  classes.put_image("test/1.png", 1);
+  classes.put_image("other/2.png", 2);
+  CHECK(classes.open().classes() == std::vector<std::string>{"other", "test"});
 }
 
 TEST_CASE("dataset: nothing there, nothing known") {

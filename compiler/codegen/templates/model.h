@@ -110,7 +110,7 @@ static inline void @name@_dequantize_output(size_t i, const int8_t *quantized, f
   for (size_t n = 0; n < count; n++) real[n] = scale * (float)(quantized[n] - zero_point);
 }
 
-#ifdef __cplusplus
+@preprocess@#ifdef __cplusplus
 }
 #endif
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "apps/mcunet/command.h"
+#include "apps/mcunet/torch_door.h"
 #include "libmcunet/board/size.h"
 #include "libmcunet/checkpoint/state_dict.h"
 #include "libmcunet/data/network_input.h"
@@ -33,6 +34,8 @@ struct QuantizeCommand {
   std::string model, checkpoint, calib, output, eval;
   std::string preprocess = "imagenet", io = "int8", weights = "int8", max_flash;
   std::string ranges = "mse", weight_scale = "max", progress = "auto";
+  std::string rounding = "adaptive";
+  int64_t iterations = 0;
   size_t calib_count = 100;
   double max_drop = 0;
   bool drop_limited = false;
@@ -199,6 +202,7 @@ std::string method_text(const QuantizeCommand& options) {
   std::string text = options.no_equalize ? "" : "equalization, ";
   text += "ranges " + options.ranges + ", weight scales " + options.weight_scale;
   if (!options.no_bias_correction) text += ", bias correction";
+  if (options.rounding == "adaptive") text += ", adaptive rounding";
   return text;
 }
 
@@ -302,6 +306,8 @@ quant::QuantizeOptions quantize_options(const QuantizeCommand& command,
   options.measure_flash = [compile_options](const Graph& graph) {
     return compiled_flash(graph, compile_options);
   };
+  if (command.rounding == "adaptive") options.reconstruct = torch_reconstruct();
+  options.reconstruction.iterations = command.iterations;
   options.reconstruction.seed = command.seed;
   options.reconstruction.threads = command.threads;
   options.threads = command.threads;
@@ -421,6 +427,17 @@ void add_quantize(CLI::App& app) {
       ->group(method);
   sub->add_flag("--no-bias-correction", command->no_bias_correction, "leave the biases as they are")
       ->group(method);
+  sub->add_option("--rounding", command->rounding,
+                  "adaptive: weights, biases and ranges are tuned together against the float "
+                  "network (needs LibTorch, takes minutes); nearest: weights as they are")
+      ->check(CLI::IsMember({"adaptive", "nearest"}))
+      ->capture_default_str()
+      ->group(method);
+  sub->add_option("--iterations", command->iterations,
+                  "steps of adaptive rounding, 16 inputs each; 0: 400, int4 and mixed 800")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(method);
   const char* gates = "Gates (exit code 6 when exceeded; nothing is written then)";
   sub->add_option("--max-flash", command->max_flash,
                   "flash that the compiled model may take, such as 512k")
@@ -429,7 +446,7 @@ void add_quantize(CLI::App& app) {
                   "percentage points of top-1 that int8 may lose on --eval")
       ->each([command](const std::string&) { command->drop_limited = true; })
       ->group(gates);
-  sub->add_option("--seed", command->seed, "for the choice of calibration inputs")
+  sub->add_option("--seed", command->seed, "for the choice of calibration inputs and for adaptive rounding")
       ->capture_default_str();
   sub->add_option("-j,--jobs", command->threads, "threads; 0: one per processor")
       ->check(CLI::NonNegativeNumber)

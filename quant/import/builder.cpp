@@ -104,17 +104,24 @@ Activation Builder::plain(const Activation& x) {
 }
 
 Activation Builder::ordered(const Activation& x, const std::vector<int>& order) {
-  const Activation from = plain(x);
-  if (from.order == order) return from;
-  const Shape shape = stored_shape(from.shape, order);
-  if (same_layout(from.shape, from.order, order))
-    return {reshaped_tensor(from.id, shape), order, from.shape, from.shape};
+  if (x.reshaped()) {
+    // What is in memory is moved so that the reshape only renames it, where that is possible: one
+    // transpose of a channel shuffle instead of two.
+    const std::vector<int> before = reshaped_order(x.shape, order, x.base);
+    if (before.empty()) return ordered(plain(x), order);
+    const Activation whole = ordered({x.id, x.order, x.base, x.base}, before);
+    return {reshaped_tensor(whole.id, stored_shape(x.shape, order)), order, x.shape, x.shape};
+  }
+  if (x.order == order) return x;
+  const Shape shape = stored_shape(x.shape, order);
+  if (same_layout(x.shape, x.order, order))
+    return {reshaped_tensor(x.id, shape), order, x.shape, x.shape};
   TransposeAttrs attrs;
   for (const int d : order) {
-    const auto at = std::find(from.order.begin(), from.order.end(), d);
-    attrs.permutation.push_back(static_cast<int32_t>(at - from.order.begin()));
+    const auto at = std::find(x.order.begin(), x.order.end(), d);
+    attrs.permutation.push_back(static_cast<int32_t>(at - x.order.begin()));
   }
-  return {emit(OpKind::Transpose, {from.id}, attrs, shape), order, from.shape, from.shape};
+  return {emit(OpKind::Transpose, {x.id}, attrs, shape), order, x.shape, x.shape};
 }
 
 Activation Builder::image(const Activation& x, const char* what) {

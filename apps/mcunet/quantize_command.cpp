@@ -227,7 +227,8 @@ void print_document(const QuantizeCommand& options, const Outcome& outcome) {
   out["method"] = {{"equalize", !options.no_equalize},
                    {"ranges", options.ranges},
                    {"weight_scale", options.weight_scale},
-                   {"bias_correction", !options.no_bias_correction}};
+                   {"bias_correction", !options.no_bias_correction},
+                   {"rounding", options.rounding}};
   out["calibration"] = {{"samples", outcome.samples}, {"sqnr_db", decibels(report.output_sqnr_db)}};
   out["layers"] = ordered_json::array();
   for (const quant::LayerReport& layer : report.layers) out["layers"].push_back(layer_json(layer));
@@ -446,7 +447,8 @@ void add_quantize(CLI::App& app) {
                   "percentage points of top-1 that int8 may lose on --eval")
       ->each([command](const std::string&) { command->drop_limited = true; })
       ->group(gates);
-  sub->add_option("--seed", command->seed, "for the choice of calibration inputs and for adaptive rounding")
+  sub->add_option("--seed", command->seed,
+                  "for the choice of calibration inputs and for adaptive rounding")
       ->capture_default_str();
   sub->add_option("-j,--jobs", command->threads, "threads; 0: one per processor")
       ->check(CLI::NonNegativeNumber)

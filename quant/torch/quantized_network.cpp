@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "libmcunet/graph/operators.h"
 #include "quant/channels.h"
 #include "quant/prepare.h"
 
@@ -44,7 +45,7 @@ at::Tensor quantize_input(const at::Tensor& value, const Quantization& q) {
 }
 
 // Operators that hand values on as they are stored; rounding them again would change nothing.
-bool copies_levels(OpKind kind) { return keeps_scale(kind) && kind != OpKind::AveragePool2D; }
+bool copies_levels(OpKind kind) { return operator_info(kind).keeps_scale && kind != OpKind::AveragePool2D; }
 
 bool has_fixed_limits(Activation activation) {
   return activation == Activation::Relu6 || activation == Activation::ReluN1To1;

@@ -17,7 +17,8 @@
 namespace mcunet::quant {
 namespace {
 
-constexpr int64_t kDefaultIterations = 400;
+// Weights of 4 bits have further to go.
+constexpr int64_t kDefaultIterations = 400, kDefaultIterationsInt4 = 800;
 // Samples of a step, and the parts that they are split into: each part is the work of one thread,
 // and gradients are added in the order of the parts, so that the result does not depend on how many
 // threads there are. (Parts side by side also use two cores far better than LibTorch's own threads
@@ -179,6 +180,13 @@ class Reconstruction {
   std::vector<TensorId> wanted_;
 };
 
+int64_t default_iterations(const Encodings& encodings) {
+  const bool int4 =
+      std::any_of(encodings.layers.begin(), encodings.layers.end(),
+                  [](const auto& layer) { return layer.second.dtype == DType::Int4; });
+  return int4 ? kDefaultIterationsInt4 : kDefaultIterations;
+}
+
 // c10::Error carries a backtrace that helps nobody.
 template <typename Function>
 auto with_errors_named(Function function) {
@@ -195,7 +203,8 @@ Encodings reconstruct_with_torch(const ReconstructInput& input, const Reconstruc
                                  const ProgressHook& progress) {
   if (input.encodings.layers.empty()) return input.encodings;
   return with_errors_named([&] {
-    const int64_t iterations = options.iterations > 0 ? options.iterations : kDefaultIterations;
+    const int64_t iterations =
+        options.iterations > 0 ? options.iterations : default_iterations(input.encodings);
     Reconstruction reconstruction(input, options);
     if (progress) progress("reconstructing", 0, iterations);
     for (int64_t i = 0; i < iterations; ++i) {

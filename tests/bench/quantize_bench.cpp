@@ -2,7 +2,8 @@
 // standard output. scripts/bench-quantize runs it.
 //   mcunet_quantize_bench DESCRIPTION.json CHECKPOINT CALIBRATION EVALUATION [OPTION…]
 //     --rows FIRST:END      of the evaluation set (all)
-//     --ranges METHOD --no-equalize --no-bias-correction --weights int8|int4
+//     --ranges METHOD --no-equalize --no-bias-correction --weights int8|int4|mixed
+//     --flash-share S       of mixed: flash of the compiled model beside that of int8 (0.75)
 //     --iterations N        of reconstruction; 0: weights rounded to nearest
 //     --seed N --threads N
 //     --save MODEL.tflite   keeps the model; --load MODEL.tflite measures it and quantizes nothing
@@ -13,6 +14,8 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "compiler/compile.h"
+#include "libmcunet/board/board.h"
 #include "libmcunet/data/network_input.h"
 #include "libmcunet/netspec/read.h"
 #include "libmcunet/netspec/trained.h"
@@ -73,9 +76,18 @@ int correct(const Values& values, const Dataset& set, size_t first) {
   return count;
 }
 
+int64_t compiled_flash(const Graph& graph) {
+  compiler::CompileOptions options;
+  options.name = "bench";
+  options.board = find_board("stm32f746");
+  options.board.flash_bytes = options.board.sram_bytes = 8 << 20;  // measured, not refused
+  return compiler::compile(graph, "", options).flash.total();
+}
+
 struct Arguments {
   std::vector<std::string> paths;
   std::string rows, save, load, ranges = "mse", weights = "int8";
+  double flash_share = 0.75;
   bool equalize = true, correct_biases = true;
   int64_t iterations = 0;
   uint64_t seed = 0;
@@ -100,6 +112,8 @@ Arguments parse(int count, char** values) {
       a.ranges = next();
     else if (key == "--weights")
       a.weights = next();
+    else if (key == "--flash-share")
+      a.flash_share = std::stod(next());
     else if (key == "--iterations")
       a.iterations = std::stoll(next());
     else if (key == "--seed")
@@ -154,8 +168,20 @@ void measure(const Arguments& a) {
   options.equalize = a.equalize;
   options.correct_biases = a.correct_biases;
   options.ranges = quant::parse_range_method(a.ranges);
-  options.weights = a.weights == "int4" ? quant::WeightBits::Int4 : quant::WeightBits::Int8;
+  options.weights = a.weights == "int4"    ? quant::WeightBits::Int4
+                    : a.weights == "mixed" ? quant::WeightBits::Mixed
+                                           : quant::WeightBits::Int8;
+  options.measure_flash = compiled_flash;
   options.threads = a.threads;
+  if (options.weights == quant::WeightBits::Mixed) {
+    quant::QuantizeOptions plain;
+    plain.equalize = plain.correct_biases = false;
+    plain.threads = a.threads;
+    // Neither changes flash, and one sample is enough for it.
+    const quant::Calibration one{{calibration.samples.at(0)}};
+    const int64_t whole = compiled_flash(quant::quantize(graph, one, plain).graph);
+    options.max_flash = static_cast<int64_t>(a.flash_share * static_cast<double>(whole));
+  }
   options.reconstruction = {a.iterations, a.seed, a.threads};
   if (a.iterations > 0) options.reconstruct = quant::reconstruct_with_torch;
   const auto begin = std::chrono::steady_clock::now();
@@ -184,6 +210,7 @@ void measure(const Arguments& a) {
                                 {"iterations", a.iterations},
                                 {"seed", a.seed},
                                 {"seconds", took}};
+  out["flash"] = compiled_flash(result.graph);
   report(out, values);
   const Values head(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(simulated.size()));
   out["simulation"] = compared(simulated, head);

@@ -32,7 +32,7 @@ struct ReconstructInput {
 // Returns better encodings of the same structure: the same layers with the same dtypes; weights in
 // weight_range(dtype); scales positive; tensors of a group alike; prescribed groups untouched.
 // Weights, weight scales, biases and activation encodings may all change. Deterministic for the
-// same input, options and number of threads. Throws what the progress hook throws.
+// same input and options, whatever the number of threads. Throws what the progress hook throws.
 using Reconstruct = std::function<Encodings(const ReconstructInput&, const ReconstructOptions&,
                                             const ProgressHook&)>;
 

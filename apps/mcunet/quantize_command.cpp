@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "apps/mcunet/command.h"
+#include "apps/mcunet/torch_door.h"
 #include "libmcunet/board/size.h"
 #include "libmcunet/data/network_input.h"
 #include "libmcunet/support/files.h"
@@ -34,6 +35,8 @@ struct QuantizeCommand {
   std::string ranges = "mse", weight_scale = "max", progress = "auto";
   std::vector<int32_t> input_shape;
   int32_t resolution = 0;
+  std::string rounding = "adaptive";
+  int64_t iterations = 0;
   size_t calib_count = 100;
   double max_drop = 0;
   bool drop_limited = false;
@@ -198,6 +201,7 @@ std::string method_text(const QuantizeCommand& options) {
   text += "ranges " + options.ranges + ", weight scales " + options.weight_scale;
   if (!options.no_bias_correction) text += ", bias correction";
   if (options.tune_ranges) text += ", ranges tuned";
+  if (options.rounding == "adaptive") text += ", adaptive rounding";
   return text;
 }
 
@@ -223,7 +227,8 @@ void print_document(const QuantizeCommand& options, const Outcome& outcome) {
                    {"ranges", options.ranges},
                    {"weight_scale", options.weight_scale},
                    {"bias_correction", !options.no_bias_correction},
-                   {"tune_ranges", options.tune_ranges}};
+                   {"tune_ranges", options.tune_ranges},
+                   {"rounding", options.rounding}};
   out["calibration"] = {{"samples", outcome.samples}, {"sqnr_db", decibels(report.output_sqnr_db)}};
   out["layers"] = ordered_json::array();
   for (const quant::LayerReport& layer : report.layers) out["layers"].push_back(layer_json(layer));
@@ -303,6 +308,8 @@ quant::QuantizeOptions quantize_options(const QuantizeCommand& command,
   options.measure_flash = [compile_options](const Graph& graph) {
     return compiled_flash(graph, compile_options);
   };
+  if (command.rounding == "adaptive") options.reconstruct = torch_reconstruct();
+  options.reconstruction.iterations = command.iterations;
   options.reconstruction.seed = command.seed;
   options.reconstruction.threads = command.threads;
   options.threads = command.threads;
@@ -433,6 +440,17 @@ void add_quantize(CLI::App& app) {
   sub->add_flag("--tune-ranges", command->tune_ranges,
                 "try other ranges against the network's outputs; takes minutes")
       ->group(method);
+  sub->add_option("--rounding", command->rounding,
+                  "adaptive: weights, biases and ranges are tuned together against the float "
+                  "network (needs LibTorch, takes minutes); nearest: weights as they are")
+      ->check(CLI::IsMember({"adaptive", "nearest"}))
+      ->capture_default_str()
+      ->group(method);
+  sub->add_option("--iterations", command->iterations,
+                  "steps of adaptive rounding, 16 inputs each; 0: 400, int4 and mixed 800")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(method);
   const char* gates = "Gates (exit code 6 when exceeded; nothing is written then)";
   sub->add_option("--max-flash", command->max_flash,
                   "flash that the compiled model may take, such as 512k")
@@ -441,7 +459,8 @@ void add_quantize(CLI::App& app) {
                   "percentage points of top-1 that int8 may lose on --eval")
       ->each([command](const std::string&) { command->drop_limited = true; })
       ->group(gates);
-  sub->add_option("--seed", command->seed, "for the choice of calibration inputs")
+  sub->add_option("--seed", command->seed,
+                  "for the choice of calibration inputs and for adaptive rounding")
       ->capture_default_str();
   sub->add_option("-j,--jobs", command->threads, "threads; 0: one per processor")
       ->check(CLI::NonNegativeNumber)

@@ -3,9 +3,15 @@
 
 #include <string>
 
+#include "quant/reconstruct.h"
+
 namespace mcunet::app {
 
 // "LibTorch module: 1.13.0, 2 threads", or what to install to have one.
 std::string torch_line();
+
+// Reconstruction by LibTorch (quant/torch/reconstruct.h). Throws Error(External) with what to
+// install, or to do instead, where the module is missing or does not fit.
+quant::Reconstruct torch_reconstruct();
 
 }  // namespace mcunet::app

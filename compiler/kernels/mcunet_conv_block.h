@@ -111,7 +111,7 @@ typedef struct mcunet_conv_four {
   const uint32_t* end; /* of the constants */
   int32_t zero;        /* 2 * zero + 1 */
   const uint32_t* last; /* inputs of the last round */
-  int32_t skip;         /* steps that are left out of the first round */
+  int32_t skip;         /* code of the steps that are left out of the first round, bytes */
   const uint32_t* constants;
 } mcunet_conv_four;
 
@@ -256,16 +256,18 @@ typedef struct mcunet_conv_four {
   "  smmlar lr, lr, r2, r8\n" \
   "asr r11, r11, r1\n"
 
+/* Bytes before a step of a round: loads that reach further than 124 bytes are longer. */
+#define MCUNET_CONV_STEP_CODE(step) (96 * (step) + ((step) < 4 ? 0 : (step) == 4 ? 2 : 18))
+
 /* All pairs of channels of four pixels. The first step also spreads the biases over the pixels.
- * Those that follow run in rounds of four, of which the first may be entered in its middle, so that
+ * Those that follow run in rounds of six, of which the first may be entered in its middle, so that
  * short sums meet no branch that a Cortex-M7 would not foresee. */
 MCUNET_INLINE void mcunet_conv_run_four(const mcunet_conv_four* four) {
   register const mcunet_conv_four* r0 __asm__("r0") = four;
   __asm__ volatile(
       "ldm r0, {r1-r6, r8-r11}\n"
       "adr lr, 2f + 1\n"
-      "movs r0, #96\n" /* bytes of a step */
-      "mla r10, r10, r0, lr\n"
+      "add r10, r10, lr\n"
       "mov r0, r11\n"
       "push {r7}\n"
       "push {r1-r6, r8-r10}\n"
@@ -319,23 +321,27 @@ MCUNET_INLINE void mcunet_conv_run_four(const mcunet_conv_four* four) {
       MCUNET_CONV_HALF("68", "72", "76", "80")
       MCUNET_CONV_HALF("84", "88", "92", "96")
       MCUNET_CONV_HALF("100", "104", "108", "112")
-      MCUNET_CONV_HALF_BEGIN("116")
+      MCUNET_CONV_HALF("116", "120", "124", "128")
+      MCUNET_CONV_HALF("132", "136", "140", "144")
+      MCUNET_CONV_HALF("148", "152", "156", "160")
+      MCUNET_CONV_HALF("164", "168", "172", "176")
+      MCUNET_CONV_HALF_BEGIN("180")
       "smlad r11, r3, r4, r11\n"
       "  cmp r1, r2\n"
       "smlad r7, r3, r5, r7\n"
-      "  ldr r3, [r1, #120]\n"
+      "  ldr r3, [r1, #184]\n"
       "smlad r12, r3, r4, r12\n"
       "  beq 3f\n"
       "smlad r8, r3, r5, r8\n"
-      "  ldr r3, [r1, #124]\n"
+      "  ldr r3, [r1, #188]\n"
       "smlad lr, r3, r4, lr\n"
       "  ldr r4, [r0], #4\n"
       "smlad r9, r3, r5, r9\n"
-      "  ldr r3, [r1, #128]!\n"
+      "  ldr r3, [r1, #192]!\n"
       "b 2b\n"
       "3:\n"
       "smlad r8, r3, r5, r8\n"
-      "  ldr r3, [r1, #124]\n"
+      "  ldr r3, [r1, #188]\n"
       "smlad lr, r3, r4, lr\n"
       "  ldr r1, [r0, #8]\n" /* shifts */
       "smlad r9, r3, r5, r9\n"
@@ -368,7 +374,7 @@ MCUNET_INLINE void mcunet_conv_pairs_four(const uint32_t* x, int8_t* out, int32_
                                           int32_t fourth, const uint32_t* constants,
                                           int32_t pairs, mcunet_conv_block s) {
 #if MCUNET_DSP
-  const int32_t rest = s.k4 / 4 - 1, skip = -rest & 3;
+  const int32_t rest = s.k4 / 4 - 1, rounds = (rest + 5) / 6, skip = 6 * rounds - rest;
   const uint32_t* first = x + 8 - 8 * skip;
   const mcunet_conv_four four = {x,
                                  first,
@@ -377,8 +383,8 @@ MCUNET_INLINE void mcunet_conv_pairs_four(const uint32_t* x, int8_t* out, int32_
                                  fourth,
                                  constants + pairs * (s.k4 / 2 + 4),
                                  2 * s.zero + 1,
-                                 first + 8 * (rest + skip - 4),
-                                 skip,
+                                 first + 48 * (rounds - 1),
+                                 MCUNET_CONV_STEP_CODE(skip),
                                  constants};
   mcunet_conv_run_four(&four);
 #else

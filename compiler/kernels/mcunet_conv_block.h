@@ -111,7 +111,7 @@ typedef struct mcunet_conv_four {
   const uint32_t* end; /* of the constants */
   int32_t zero;        /* 2 * zero + 1 */
   const uint32_t* last; /* inputs of the last round */
-  int32_t skip;         /* steps that are left out of the first round */
+  int32_t skip;         /* code of the steps that are left out of the first round, bytes */
   const uint32_t* constants;
 } mcunet_conv_four;
 
@@ -139,155 +139,147 @@ typedef struct mcunet_conv_four {
   "smlad r11, r3, r4, r11\n"                \
   MCUNET_CONV_HALF_END(third, fourth, next)
 
-/* Scaling where the zero point is -128, from the last three products on. */
-#define MCUNET_CONV_SCALE_RELU                                           \
-  "and r5, r1, #31\n"                                                    \
-  "  sub r10, r10, r6\n"                                                 \
-  "lsl r4, r3, r5\n"                                                     \
-  "  add r6, r6, r6\n"                                                   \
-  "ldr r2, [r0], #4\n" /* multiplier of u */                             \
-  "  sub r11, r11, r7\n"                                                 \
-  "smmlar r6, r6, r2, r4\n"                                              \
-  "  add r7, r7, r7\n"                                                   \
-  "smmlar r7, r7, r2, r4\n"                                              \
-  "  sub r12, r12, r8\n"                                                 \
-  "asr r6, r6, r5\n"                                                     \
-  "  add r8, r8, r8\n"                                                   \
-  "smmlar r8, r8, r2, r4\n"                                              \
-  "  asr r7, r7, r5\n"                                                   \
-  "ssat r6, #8, r6, asr #1\n"                                            \
-  "  sub lr, lr, r9\n"                                                   \
-  "add r9, r9, r9\n"                                                     \
-  "  asr r8, r8, r5\n"                                                   \
-  "ssat r7, #8, r7, asr #1\n"                                            \
-  "  smmlar r9, r9, r2, r4\n"                                            \
-  "ssat r8, #8, r8, asr #1\n"                                            \
-  "  ldr r4, [sp, #8]\n" /* out */                                       \
-  "asr r9, r9, r5\n"                                                     \
-  "  ldr r2, [r0], #4\n" /* multiplier of v */                           \
-  "ubfx r1, r1, #5, #5\n"                                                \
-  "  strb r6, [r4]\n"                                                    \
-  "ssat r9, #8, r9, asr #1\n"                                            \
-  "  ldr r6, [sp, #12]\n" /* pitch */                                    \
-  "lsl r3, r3, r1\n"                                                     \
-  "  ldr r5, [sp, #16]\n" /* fourth */                                   \
-  "add r3, r3, #64\n"                                                    \
-  "  strb r7, [r4, r6]\n"                                                \
-  "smmla r10, r10, r2, r3\n"                                             \
-  "  strb r8, [r4, r6, lsl #1]\n"                                        \
-  "smmla r11, r11, r2, r3\n"                                             \
-  "  strb r9, [r4, r5]\n"                                                \
-  "smmla r12, r12, r2, r3\n"                                             \
-  "  asr r10, r10, r1\n"                                                 \
-  "smmla lr, lr, r2, r3\n"                                               \
-  "  asr r11, r11, r1\n"                                                 \
-  "ssat r10, #8, r10, asr #1\n"                                          \
-  "  adds r4, #1\n"                                                      \
-  "asr r12, r12, r1\n"                                                   \
-  "  ldr r2, [sp, #20]\n" /* end */                                      \
-  "ssat r11, #8, r11, asr #1\n"                                          \
-  "  add r3, r4, #1\n"                                                   \
-  "asr lr, lr, r1\n"                                                     \
-  "  strb r10, [r4]\n"                                                   \
-  "ssat r12, #8, r12, asr #1\n"                                          \
-  "  str r3, [sp, #8]\n"                                                 \
-  "strb r11, [r4, r6]\n"                                                 \
-  "  ssat lr, #8, lr, asr #1\n"                                          \
-  "strb r12, [r4, r6, lsl #1]\n"                                         \
-  "  cmp r2, r0\n"                                                       \
-  "strb lr, [r4, r5]\n"
+/* Both scalings go from r10, the difference of the first pixel's sums, r3 = 2 * zero + 1, r1: shifts,
+ * r5: that of u, to the end of this. It leaves what the next pair begins with. */
+#define MCUNET_CONV_SCALE_END \
+  "ssat r10, #8, r10, asr #1\n" \
+  "  adds r4, #1\n" \
+  "ssat r11, #8, r11, asr #1\n" \
+  "  add r3, r4, #1\n" \
+  "asr r12, r12, r1\n" \
+  "  ldr r2, [sp]\n" /* x */ \
+  "asr lr, lr, r1\n" \
+  "  strb r10, [r4]\n" \
+  "ssat r12, #8, r12, asr #1\n" \
+  "  str r3, [sp, #8]\n" \
+  "ssat lr, #8, lr, asr #1\n" \
+  "  ldr r8, [sp, #20]\n" /* end */ \
+  "strb r11, [r4, r6]\n" \
+  "  ldr r9, [r0]\n" /* next pair: bias of u */ \
+  "strb r12, [r4, r6, lsl #1]\n" \
+  "  cmp r8, r0\n" \
+  "strb lr, [r4, r5]\n" \
+  "  asr r6, r9, #10\n" \
+  "ldr r10, [r0, #4]\n" /* biases of both */
 
-/* Any zero point. */
-#define MCUNET_CONV_SCALE_ANY                                            \
-  "and r5, r1, #31\n"                                                    \
-  "  sub r10, r10, r6\n"                                                 \
-  "lsl r4, r3, r5\n"                                                     \
-  "  sub r11, r11, r7\n"                                                 \
-  "ldr r2, [r0], #4\n"                                                   \
-  "  add r3, r4, r6, asr #31\n"                                          \
-  "add r6, r6, r6\n"                                                     \
-  "  sub r12, r12, r8\n"                                                 \
-  "smmlar r6, r6, r2, r3\n"                                              \
-  "  add r3, r4, r7, asr #31\n"                                          \
-  "add r7, r7, r7\n"                                                     \
-  "  sub lr, lr, r9\n"                                                   \
-  "smmlar r7, r7, r2, r3\n"                                              \
-  "  add r3, r4, r8, asr #31\n"                                          \
-  "add r8, r8, r8\n"                                                     \
-  "  asr r6, r6, r5\n"                                                   \
-  "smmlar r8, r8, r2, r3\n"                                              \
-  "  add r3, r4, r9, asr #31\n"                                          \
-  "add r9, r9, r9\n"                                                     \
-  "  asr r7, r7, r5\n"                                                   \
-  "smmlar r9, r9, r2, r3\n"                                              \
-  "  ssat r6, #8, r6, asr #1\n"                                          \
-  "ldr r4, [sp, #8]\n"                                                   \
-  "  asr r8, r8, r5\n"                                                   \
-  "ssat r7, #8, r7, asr #1\n"                                            \
-  "  ldr r2, [r0], #4\n"                                                 \
-  "asr r9, r9, r5\n"                                                     \
-  "  strb r6, [r4]\n"                                                    \
-  "ssat r8, #8, r8, asr #1\n"                                            \
-  "  ldr r6, [sp, #12]\n"                                                \
-  "ubfx r1, r1, #5, #5\n"                                                \
-  "  ldr r3, [sp, #24]\n"                                                \
-  "ssat r9, #8, r9, asr #1\n"                                            \
-  "  strb r7, [r4, r6]\n"                                                \
-  "lsl r3, r3, r1\n"                                                     \
-  "  ldr r5, [sp, #16]\n"                                                \
-  "add r7, r3, r10, asr #31\n"                                           \
-  "  strb r8, [r4, r6, lsl #1]\n"                                        \
-  "asr r10, r10, #7\n"                                                   \
-  "  strb r9, [r4, r5]\n"                                                \
-  "add r8, r3, r11, asr #31\n"                                           \
-  "  smmlar r10, r10, r2, r7\n"                                          \
-  "asr r11, r11, #7\n"                                                   \
-  "add r7, r3, r12, asr #31\n"                                           \
-  "  smmlar r11, r11, r2, r8\n"                                          \
-  "asr r12, r12, #7\n"                                                   \
-  "add r8, r3, lr, asr #31\n"                                            \
-  "  smmlar r12, r12, r2, r7\n"                                          \
-  "asr lr, lr, #7\n"                                                     \
-  "  adds r4, #1\n"                                                      \
-  "asr r10, r10, r1\n"                                                   \
-  "  smmlar lr, lr, r2, r8\n"                                            \
-  "asr r11, r11, r1\n"                                                   \
-  "  ldr r2, [sp, #20]\n"                                                \
-  "ssat r10, #8, r10, asr #1\n"                                          \
-  "  add r3, r4, #1\n"                                                   \
-  "asr r12, r12, r1\n"                                                   \
-  "  str r3, [sp, #8]\n"                                                 \
-  "ssat r11, #8, r11, asr #1\n"                                          \
-  "  strb r10, [r4]\n"                                                   \
-  "asr lr, lr, r1\n"                                                     \
-  "ssat r12, #8, r12, asr #1\n"                                          \
-  "  strb r11, [r4, r6]\n"                                               \
-  "ssat lr, #8, lr, asr #1\n"                                            \
-  "  cmp r2, r0\n"                                                       \
-  "strb r12, [r4, r6, lsl #1]\n"                                         \
-  "strb lr, [r4, r5]\n"
+/* Scaling where the zero point is -128. */
+#define MCUNET_CONV_SCALE_LEAST \
+  "lsl r4, r3, r5\n" \
+  "  ldr r2, [r0], #4\n" /* multiplier of u */ \
+  "add r6, r6, r6\n" \
+  "  sub r11, r11, r7\n" \
+  "smmlar r6, r6, r2, r4\n" \
+  "  add r7, r7, r7\n" \
+  "smmlar r7, r7, r2, r4\n" \
+  "  sub r12, r12, r8\n" \
+  "add r8, r8, r8\n" \
+  "  asr r6, r6, r5\n" \
+  "smmlar r8, r8, r2, r4\n" \
+  "  asr r7, r7, r5\n" \
+  "ssat r6, #8, r6, asr #1\n" \
+  "  sub lr, lr, r9\n" \
+  "ssat r7, #8, r7, asr #1\n" \
+  "  add r9, r9, r9\n" \
+  "smmlar r9, r9, r2, r4\n" \
+  "  asr r8, r8, r5\n" \
+  "ubfx r1, r1, #5, #5\n" /* shift of v */ \
+  "  ldr r4, [sp, #8]\n" /* out */ \
+  "ssat r8, #8, r8, asr #1\n" \
+  "  ldr r2, [r0], #4\n" /* multiplier of v */ \
+  "asr r9, r9, r5\n" \
+  "  strb r6, [r4]\n" \
+  "lsl r3, r3, r1\n" \
+  "  ldr r6, [sp, #12]\n" /* pitch */ \
+  "ssat r9, #8, r9, asr #1\n" \
+  "  ldr r5, [sp, #16]\n" /* fourth */ \
+  "add r3, r3, #64\n" \
+  "  strb r7, [r4, r6]\n" \
+  "smmla r10, r10, r2, r3\n" \
+  "  strb r8, [r4, r6, lsl #1]\n" \
+  "smmla r11, r11, r2, r3\n" \
+  "  strb r9, [r4, r5]\n" \
+  "smmla r12, r12, r2, r3\n" \
+  "  asr r10, r10, r1\n" \
+  "smmla lr, lr, r2, r3\n" \
+  "  asr r11, r11, r1\n"
+
+/* Any zero point: with the sign of the sum. */
+#define MCUNET_CONV_SCALE_ANY \
+  "lsl r4, r3, r5\n" \
+  "  ldr r2, [r0], #4\n" \
+  "add r3, r4, r6, asr #31\n" \
+  "  sub r11, r11, r7\n" \
+  "add r6, r6, r6\n" \
+  "  sub r12, r12, r8\n" \
+  "smmlar r6, r6, r2, r3\n" \
+  "  add r3, r4, r7, asr #31\n" \
+  "add r7, r7, r7\n" \
+  "  sub lr, lr, r9\n" \
+  "smmlar r7, r7, r2, r3\n" \
+  "  add r3, r4, r8, asr #31\n" \
+  "add r8, r8, r8\n" \
+  "  asr r6, r6, r5\n" \
+  "smmlar r8, r8, r2, r3\n" \
+  "  add r3, r4, r9, asr #31\n" \
+  "add r9, r9, r9\n" \
+  "  asr r7, r7, r5\n" \
+  "smmlar r9, r9, r2, r3\n" \
+  "  asr r8, r8, r5\n" \
+  "ssat r6, #8, r6, asr #1\n" \
+  "  ldr r4, [sp, #8]\n" \
+  "ssat r7, #8, r7, asr #1\n" \
+  "  ldr r2, [r0], #4\n" \
+  "asr r9, r9, r5\n" \
+  "  ldr r3, [sp, #24]\n" \
+  "ssat r8, #8, r8, asr #1\n" \
+  "  strb r6, [r4]\n" \
+  "ubfx r1, r1, #5, #5\n" \
+  "  ldr r6, [sp, #12]\n" \
+  "ssat r9, #8, r9, asr #1\n" \
+  "  ldr r5, [sp, #16]\n" \
+  "lsl r3, r3, r1\n" \
+  "  strb r7, [r4, r6]\n" \
+  "add r7, r3, r10, asr #31\n" \
+  "  strb r8, [r4, r6, lsl #1]\n" \
+  "asr r10, r10, #7\n" \
+  "  strb r9, [r4, r5]\n" \
+  "add r8, r3, r11, asr #31\n" \
+  "  smmlar r10, r10, r2, r7\n" \
+  "asr r11, r11, #7\n" \
+  "add r7, r3, r12, asr #31\n" \
+  "  smmlar r11, r11, r2, r8\n" \
+  "asr r12, r12, #7\n" \
+  "add r8, r3, lr, asr #31\n" \
+  "  smmlar r12, r12, r2, r7\n" \
+  "asr lr, lr, #7\n" \
+  "asr r10, r10, r1\n" \
+  "  smmlar lr, lr, r2, r8\n" \
+  "asr r11, r11, r1\n"
+
+/* Bytes before a step of a round: loads that reach further than 124 bytes are longer. */
+#define MCUNET_CONV_STEP_CODE(step) (96 * (step) + ((step) < 4 ? 0 : (step) == 4 ? 2 : 18))
 
 /* All pairs of channels of four pixels. The first step also spreads the biases over the pixels.
- * Those that follow run in rounds of four, of which the first may be entered in its middle, so that
+ * Those that follow run in rounds of six, of which the first may be entered in its middle, so that
  * short sums meet no branch that a Cortex-M7 would not foresee. */
 MCUNET_INLINE void mcunet_conv_run_four(const mcunet_conv_four* four) {
   register const mcunet_conv_four* r0 __asm__("r0") = four;
   __asm__ volatile(
       "ldm r0, {r1-r6, r8-r11}\n"
       "adr lr, 2f + 1\n"
-      "movs r0, #96\n" /* bytes of a step */
-      "mla r10, r10, r0, lr\n"
+      "add r10, r10, lr\n"
       "mov r0, r11\n"
       "push {r7}\n"
       "push {r1-r6, r8-r10}\n"
+      /* What scaling leaves: the inputs in r2, the biases in r6 and r10. */
+      "ldr r6, [r0]\n"
+      "mov r2, r1\n"
+      "ldr r10, [r0, #4]\n"
+      "asr r6, r6, #10\n"
       /* A pair of channels: its first step. */
       "1:\n"
-      "ldr r6, [r0], #4\n"
-      "ldr r10, [r0], #4\n"
-      "  ldr r2, [sp, #0]\n"
-      "ldr r4, [r0], #4\n"
-      "  asr r6, r6, #10\n"
-      "ldr r3, [r2, #12]\n"
+      "ldr r4, [r0, #8]\n"
+      "  ldr r3, [r2, #12]\n"
       "sxtb16 r5, r4\n"
       "  smlad lr, r3, r4, r10\n"
       "smlad r9, r3, r5, r6\n"
@@ -300,7 +292,7 @@ MCUNET_INLINE void mcunet_conv_run_four(const mcunet_conv_four* four) {
       "smlad r7, r3, r5, r6\n"
       "  ldr r3, [r2]\n"
       "smlad r10, r3, r4, r10\n"
-      "  ldr r4, [r0], #4\n"
+      "  ldr r4, [r0, #12]\n"
       "smlad r6, r3, r5, r6\n"
       "  ldr r3, [r2, #16]\n"
       "sxtb16 r5, r4\n"
@@ -308,17 +300,18 @@ MCUNET_INLINE void mcunet_conv_run_four(const mcunet_conv_four* four) {
       "smlad r6, r3, r5, r6\n"
       "  ldr r3, [r2, #20]\n"
       "smlad r11, r3, r4, r11\n"
+      "  adds r0, #20\n"
       "smlad r7, r3, r5, r7\n"
       "  ldr r3, [r2, #24]\n"
       "smlad r12, r3, r4, r12\n"
       "smlad r8, r3, r5, r8\n"
       "  ldr r3, [r2, #28]\n"
       "smlad lr, r3, r4, lr\n"
-      "  ldr r4, [r0], #4\n"
+      "  ldr r4, [r0, #-4]\n"
       "smlad r9, r3, r5, r9\n"
       "  ldr r3, [r2, #32]\n"
       "ldr r2, [sp, #28]\n"
-      "ldr pc, [sp, #32]\n"
+      "  ldr pc, [sp, #32]\n"
       ".balign 4\n"
       "2:\n"
       MCUNET_CONV_HALF("4", "8", "12", "16")
@@ -328,34 +321,42 @@ MCUNET_INLINE void mcunet_conv_run_four(const mcunet_conv_four* four) {
       MCUNET_CONV_HALF("68", "72", "76", "80")
       MCUNET_CONV_HALF("84", "88", "92", "96")
       MCUNET_CONV_HALF("100", "104", "108", "112")
-      MCUNET_CONV_HALF_BEGIN("116")
+      MCUNET_CONV_HALF("116", "120", "124", "128")
+      MCUNET_CONV_HALF("132", "136", "140", "144")
+      MCUNET_CONV_HALF("148", "152", "156", "160")
+      MCUNET_CONV_HALF("164", "168", "172", "176")
+      MCUNET_CONV_HALF_BEGIN("180")
       "smlad r11, r3, r4, r11\n"
       "  cmp r1, r2\n"
       "smlad r7, r3, r5, r7\n"
-      "  ldr r3, [r1, #120]\n"
+      "  ldr r3, [r1, #184]\n"
       "smlad r12, r3, r4, r12\n"
       "  beq 3f\n"
       "smlad r8, r3, r5, r8\n"
-      "  ldr r3, [r1, #124]\n"
+      "  ldr r3, [r1, #188]\n"
       "smlad lr, r3, r4, lr\n"
       "  ldr r4, [r0], #4\n"
       "smlad r9, r3, r5, r9\n"
-      "  ldr r3, [r1, #128]!\n"
+      "  ldr r3, [r1, #192]!\n"
       "b 2b\n"
       "3:\n"
       "smlad r8, r3, r5, r8\n"
-      "  ldr r3, [r1, #124]\n"
+      "  ldr r3, [r1, #188]\n"
       "smlad lr, r3, r4, lr\n"
       "  ldr r1, [r0, #8]\n" /* shifts */
       "smlad r9, r3, r5, r9\n"
       "  ldr r3, [sp, #24]\n" /* 2 * zero + 1 */
-      "cmn r3, #255\n"
+      "and r5, r1, #31\n"
+      "  cmn r3, #255\n"
+      "sub r10, r10, r6\n"
       "  bne 4f\n"
-      MCUNET_CONV_SCALE_RELU
+      MCUNET_CONV_SCALE_LEAST
+      MCUNET_CONV_SCALE_END
       "  bne 1b\n"
       "b 5f\n"
       "4:\n"
       MCUNET_CONV_SCALE_ANY
+      MCUNET_CONV_SCALE_END
       "  bne 1b\n"
       "5:\n"
       "add sp, sp, #36\n"
@@ -373,7 +374,7 @@ MCUNET_INLINE void mcunet_conv_pairs_four(const uint32_t* x, int8_t* out, int32_
                                           int32_t fourth, const uint32_t* constants,
                                           int32_t pairs, mcunet_conv_block s) {
 #if MCUNET_DSP
-  const int32_t rest = s.k4 / 4 - 1, skip = -rest & 3;
+  const int32_t rest = s.k4 / 4 - 1, rounds = (rest + 5) / 6, skip = 6 * rounds - rest;
   const uint32_t* first = x + 8 - 8 * skip;
   const mcunet_conv_four four = {x,
                                  first,
@@ -382,8 +383,8 @@ MCUNET_INLINE void mcunet_conv_pairs_four(const uint32_t* x, int8_t* out, int32_
                                  fourth,
                                  constants + pairs * (s.k4 / 2 + 4),
                                  2 * s.zero + 1,
-                                 first + 8 * (rest + skip - 4),
-                                 skip,
+                                 first + 48 * (rounds - 1),
+                                 MCUNET_CONV_STEP_CODE(skip),
                                  constants};
   mcunet_conv_run_four(&four);
 #else

@@ -4,12 +4,28 @@
 
 /* n inputs, a multiple of 4, into one pixel's words. */
 MCUNET_INLINE uint32_t* mcunet_conv_bounded_widen(const int8_t* in, uint32_t* x, int32_t n) {
-  for (; n > 0; n -= 4, in += 4, x += 8) {
-    const uint32_t word = mcunet_load_s8x4(in);
-    x[0] = mcunet_sxtb16(word);
-    x[4] = mcunet_sxtb16_ror8(word);
+  const int8_t* const end = in + n;
+  while (in != end) {
+    uint32_t word, first;
+    MCUNET_FETCH_NEXT(word, in);
+    MCUNET_FIRST_PAIR(first, word);
+    x[0] = first;
+    MCUNET_SECOND_PAIR(word, word);
+    x[4] = word;
+    x += 8;
   }
   return x;
+}
+
+/* The window whose rows, of `run` bytes, all lie in the image: to bytes one behind the other. */
+MCUNET_INLINE int8_t* mcunet_conv_bounded_rows(const int8_t* in, int32_t offset, int32_t step,
+                                               int32_t ring, int32_t kernel_h, int32_t run,
+                                               int8_t* out) {
+  for (; kernel_h > 0; --kernel_h, offset += step) {
+    if (offset >= ring) offset -= ring;
+    out = mcunet_conv_copy(out, in + offset, run, 1);
+  }
+  return out;
 }
 
 MCUNET_INLINE uint32_t* mcunet_conv_bounded_pad(uint32_t* x, uint32_t padding, int32_t n) {
@@ -59,10 +75,12 @@ MCUNET_INLINE int8_t* mcunet_conv_bounded_block(uint32_t* x, int8_t* out, int32_
 
 void mcunet_conv_bounded(const int8_t* in, int8_t* out, int16_t* scratch,
                          const mcunet_conv_params* p, int32_t row, int32_t rows) {
-  const int32_t k = p->kernel_h * p->kernel_w * p->in_c, k4 = MCUNET_CONV_BLOCK_DEPTH(k);
-  const int32_t out_w = p->out_w, fours = p->in_c % 4 == 0 && p->in_channel_stride == 1;
+  const int32_t in_c = p->in_c, kernel_h = p->kernel_h, run = p->kernel_w * in_c;
+  const int32_t k = kernel_h * run, k4 = MCUNET_CONV_BLOCK_DEPTH(k);
+  const int32_t last_column = p->in_w - p->kernel_w, step = p->dilation_h * p->in_row_stride;
+  const int32_t out_w = p->out_w, fours = in_c % 4 == 0 && p->in_channel_stride == 1;
   const int32_t dense =
-      p->dilation_w == 1 && p->in_channel_stride == 1 && p->in_pixel_stride == p->in_c;
+      p->dilation_w == 1 && p->in_channel_stride == 1 && p->in_pixel_stride == in_c;
   const mcunet_conv_block block = {(const uint32_t*)p->constants, p->out_zero, p->out_c, k4,
                                    p->out_pixel_stride};
   uint32_t* x = (uint32_t*)(void*)scratch;
@@ -75,11 +93,18 @@ void mcunet_conv_bounded(const int8_t* in, int8_t* out, int16_t* scratch,
       column = -p->pad_left;
       window = mcunet_conv_window_of(p, ++row);
     }
+    const int32_t whole_rows = window.rows == (uint32_t)kernel_h;
     if (fours) {
       mcunet_conv_bounded_fours(in, window, column, x + n, p);
     } else {
-      int8_t bytes[MCUNET_CONV_BOUNDED_TAPS];
-      mcunet_conv_gather(in, window, column, dense, bytes, k4 - k, p);
+      int8_t bytes[MCUNET_CONV_BOUNDED_TAPS + 8];
+      if (dense && whole_rows && column >= 0 && column <= last_column) {
+        int8_t* end = mcunet_conv_bounded_rows(in + column * in_c, window.first, step, window.ring,
+                                               kernel_h, run, bytes);
+        if (k4 > k) memset(end, 0, 8);
+      } else {
+        mcunet_conv_gather(in, window, column, dense, bytes, k4 - k, p);
+      }
       mcunet_conv_bounded_widen(bytes, x + n, k4);
     }
     ++ox;

@@ -6,10 +6,19 @@
 #include "compiler/kernels/mcunet_kernels.h"
 #include "compiler/kernels/mcunet_ring.h"
 
-/* Short runs are the rule here (a few channels), so no call of memcpy. */
+/* Short runs are the rule here (a few channels), so no call of memcpy, and few branches: the last
+ * word of a run may overlap the one before. */
 MCUNET_INLINE int8_t* mcunet_conv_copy(int8_t* out, const int8_t* in, int32_t n, int32_t stride) {
-  if (stride == 1) {
-    for (; n >= 4; n -= 4, in += 4, out += 4) mcunet_store32(out, mcunet_load32(in));
+  if (stride == 1 && n >= 4) {
+    for (; n > 16; n -= 8, in += 8, out += 8) {
+      mcunet_store32(out, mcunet_load32(in));
+      mcunet_store32(out + 4, mcunet_load32(in + 4));
+    }
+    if (n > 4) mcunet_store32(out, mcunet_load32(in));
+    if (n > 8) mcunet_store32(out + 4, mcunet_load32(in + 4));
+    if (n > 12) mcunet_store32(out + 8, mcunet_load32(in + 8));
+    mcunet_store32(out + n - 4, mcunet_load32(in + n - 4));
+    return out + n;
   }
   for (; n > 0; --n, in += stride) *out++ = *in;
   return out;

@@ -155,6 +155,8 @@ MCUNET_INLINE uint32_t mcunet_smlatb(uint32_t a, uint32_t b, uint32_t acc) {
   __asm__ volatile("sxtb16 %0, %1, ror #8" : "=r"(w) : "r"(packed))
 #define MCUNET_FETCH_NEXT(x, from) \
   __asm__ volatile("ldr %0, [%1], #4" : "=r"(x), "+r"(from) : : "memory")
+#define MCUNET_STORE_NEXT(x, to) \
+  __asm__ volatile("str %1, [%0], #4" : "+r"(to) : "r"(x) : "memory")
 #define MCUNET_FETCH_TWO(x, y, from) \
   __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(x), "=&r"(y), "+&r"(from) : : "memory")
 #define MCUNET_OPAQUE(pointer) __asm__("" : "+r"(pointer))
@@ -165,6 +167,7 @@ MCUNET_INLINE uint32_t mcunet_smlatb(uint32_t a, uint32_t b, uint32_t acc) {
 #define MCUNET_FIRST_PAIR(w, packed) w = mcunet_sxtb16(packed)
 #define MCUNET_SECOND_PAIR(w, packed) w = mcunet_sxtb16_ror8(packed)
 #define MCUNET_FETCH_NEXT(x, from) x = mcunet_load_s8x4(from), from += 4
+#define MCUNET_STORE_NEXT(x, to) mcunet_store32(to, x), to += 4
 #define MCUNET_FETCH_TWO(x, y, from) \
   x = mcunet_load_s8x4(from), y = mcunet_load_s8x4((from) + 4), from += 8
 #define MCUNET_OPAQUE(pointer) (void)0

@@ -56,6 +56,10 @@ void mcunet_conv_bounded(const int8_t* in, int8_t* out, int16_t* scratch,
 void mcunet_conv_1x1(const int8_t* in, int8_t* out, int16_t* scratch,
                      const mcunet_conv_1x1_params* p);
 
+/* The same for int4 weights, in_c < 2^17. */
+void mcunet_conv_1x1_s4(const int8_t* in, int8_t* out, int16_t* scratch,
+                        const mcunet_conv_1x1_s4_params* p);
+
 /* The same for any sums, slower. */
 void mcunet_conv_1x1_any(const int8_t* in, int8_t* out, int16_t* scratch,
                          const mcunet_conv_1x1_any_params* p);
@@ -84,12 +88,17 @@ void mcunet_depthwise_7x7(const int8_t* in, int8_t* out, int16_t* scratch,
 void mcunet_depthwise_7x7_s2(const int8_t* in, int8_t* out, int16_t* scratch,
                              const mcunet_depthwise_params* p, int32_t row, int32_t rows);
 
-/* Fully connected.
+/* Fully connected, with bounded sums as for mcunet_conv_1x1. (Those with others are 1x1
+ * convolutions whose pixels are the rows, for mcunet_conv_1x1_any.)
  * in:      [rows][in_c]
  * out:     [rows][out_c]
  * scratch: MCUNET_FULLY_CONNECTED_SCRATCH_BYTES(in_c) */
 void mcunet_fully_connected(const int8_t* in, int8_t* out, int16_t* scratch,
                             const mcunet_fully_connected_params* p);
+
+/* The same for int4 weights, in_c < 2^17. */
+void mcunet_fully_connected_s4(const int8_t* in, int8_t* out, int16_t* scratch,
+                               const mcunet_fully_connected_s4_params* p);
 
 /* Sum or difference, product, minimum or maximum of two tensors, with broadcasting. Pixel-wise. */
 void mcunet_add(const int8_t* in1, const int8_t* in2, int8_t* out, const mcunet_add_params* p);

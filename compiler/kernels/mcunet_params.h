@@ -41,8 +41,8 @@ typedef struct mcunet_conv_params {
 typedef mcunet_conv_params mcunet_conv_bounded_params;
 
 typedef struct mcunet_conv_1x1_params {
-  const int32_t* constants; /* as below */ 
-  int32_t pixels;            /* batches * height * width */
+  const int32_t* constants; /* as below */
+  int32_t pixels;           /* batches * height * width */
   int32_t in_c, out_c;
   int8_t out_zero, act_min, act_max;
   int8_t reserved;
@@ -74,6 +74,19 @@ typedef struct mcunet_conv_1x1_any_params {
   int8_t out_zero, act_min, act_max;
   int8_t reserved;
 } mcunet_conv_1x1_any_params;
+
+typedef struct mcunet_conv_1x1_s4_params {
+  const int8_t* weights;     /* of two output channels u and v after the other; for every 4 input
+                                channels four bytes with u0 v0 u2 v2 in their upper halves, u1 v1 u3 v3
+                                in the lower ones, zeros where there is none; 4-byte aligned */
+  const int32_t* bias;       /* [out_c], less in_zero * (sum of the channel's weights) */
+  const int32_t* multiplier; /* [out_c] */
+  const int8_t* shift;       /* [out_c] */
+  int32_t pixels;            /* batches * height * width */
+  int32_t in_c, out_c;
+  int8_t out_zero, act_min, act_max;
+  int8_t reserved;
+} mcunet_conv_1x1_s4_params;
 
 typedef struct mcunet_depthwise_params {
   const int8_t* weights; /* [kernel_h][kernel_w][in_c * depth_multiplier] */
@@ -112,7 +125,10 @@ typedef mcunet_depthwise_params mcunet_depthwise_5x5_s2_params;
 typedef mcunet_depthwise_params mcunet_depthwise_7x7_s2_params;
 
 typedef struct mcunet_fully_connected_params {
-  const int8_t* weights;     /* [out_c][MCUNET_ROUND_UP_4(in_c)], zero-padded, 4-byte aligned */
+  const int8_t* weights;     /* of four channels together: for every 4 inputs the 4 weights of the
+                                first channel, of the second, third and fourth; then the channels
+                                that are left over, each alone. Zeros where there is no input;
+                                4-byte aligned */
   const int32_t* bias;       /* [out_c], less in_zero * (sum of the row) */
   const int32_t* multiplier; /* [out_c], or [1] without per_channel */
   const int8_t* shift;       /* like multiplier */
@@ -121,6 +137,11 @@ typedef struct mcunet_fully_connected_params {
   int8_t per_channel; /* 0 or 1 */
   int8_t out_zero, act_min, act_max;
 } mcunet_fully_connected_params;
+
+/* For int4 weights: of four channels together, for every 4 inputs four bytes with the weights of
+ * the first channel in their upper halves and those of the second in the lower ones, then the third
+ * and fourth; zeros where there is no input or channel. */
+typedef mcunet_fully_connected_params mcunet_fully_connected_s4_params;
 
 /* How two inputs spread over an output: dims from the outermost, 1 where there are fewer; stride 0
  * repeats. Inputs of one shape are {1, 1, 1, 1, n} with innermost strides 1. The output is dense.

@@ -75,6 +75,31 @@ MCUNET_INLINE uint32_t mcunet_sxtb16_ror8(uint32_t word) {
 #endif
 }
 
+/* Bytes 0 and 2 of a word, or bytes 1 and 3, added to the halves of sums modulo 2^16. */
+MCUNET_INLINE uint32_t mcunet_sxtab16(uint32_t sums, uint32_t word) {
+#if MCUNET_DSP
+  uint32_t halves;
+  __asm__("sxtab16 %0, %1, %2" : "=r"(halves) : "r"(sums), "r"(word));
+  return halves;
+#else
+  const uint32_t halves = mcunet_sxtb16(word);
+  return ((sums + halves) & 0xffffu) | ((sums & 0xffff0000u) + (halves & 0xffff0000u));
+#endif
+}
+
+MCUNET_INLINE uint32_t mcunet_sxtab16_ror8(uint32_t sums, uint32_t word) {
+#if MCUNET_DSP
+  uint32_t halves;
+  __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(halves) : "r"(sums), "r"(word));
+  return halves;
+#else
+  return mcunet_sxtab16(sums, word >> 8);
+#endif
+}
+
+/* A number of 16 bits twice. */
+MCUNET_INLINE uint32_t mcunet_both_halves(int32_t x) { return ((uint32_t)x & 0xffffu) * 0x10001u; }
+
 /* Two halves in one word: the low ones of a and b, or the high ones; a's is the lower half. */
 MCUNET_INLINE uint32_t mcunet_pack_low(uint32_t a, uint32_t b) {
 #if MCUNET_DSP
@@ -108,6 +133,15 @@ MCUNET_INLINE uint32_t mcunet_smlad(uint32_t a, uint32_t b, uint32_t acc) {
   return acc + (uint32_t)(mcunet_low16(a) * mcunet_low16(b)) +
          (uint32_t)(mcunet_high16(a) * mcunet_high16(b));
 #endif
+}
+
+/* a.low * b.low and a.high * b.high. */
+MCUNET_INLINE uint32_t mcunet_smulbb(uint32_t a, uint32_t b) {
+  return (uint32_t)(mcunet_low16(a) * mcunet_low16(b));
+}
+
+MCUNET_INLINE uint32_t mcunet_smultt(uint32_t a, uint32_t b) {
+  return (uint32_t)(mcunet_high16(a) * mcunet_high16(b));
 }
 
 /* acc + a.low * b.low and acc + a.high * b.high, modulo 2^32. */

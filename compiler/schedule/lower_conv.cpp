@@ -155,6 +155,83 @@ std::vector<int8_t> pack_square(const std::vector<int8_t>& weights, int32_t k, i
   return packed;
 }
 
+// Likewise, of mcunet_fully_connected.
+std::vector<int8_t> pack_dense(const std::vector<int8_t>& weights, int32_t in_c, int32_t out_c) {
+  std::vector<int8_t> packed;
+  const auto add_word = [&](int32_t c, int32_t begin) {
+    for (int32_t i = begin; i < begin + 4; ++i) {
+      const auto row = static_cast<size_t>(c) * static_cast<size_t>(in_c);
+      packed.push_back(i < in_c ? weights[row + static_cast<size_t>(i)] : int8_t{0});
+    }
+  };
+  const int32_t in_fours = out_c / 4 * 4;
+  for (int32_t c = 0; c < in_fours; c += 4) {
+    for (int32_t i = 0; i < in_c; i += 4) {
+      for (int32_t d = c; d < c + 4; ++d) add_word(d, i);
+    }
+  }
+  for (int32_t c = in_fours; c < out_c; ++c) {
+    for (int32_t i = 0; i < in_c; i += 4) add_word(c, i);
+  }
+  return packed;
+}
+
+// Of each two bytes: the one in the upper half, the other in the lower half.
+std::vector<int8_t> nibbles(const std::vector<int8_t>& upper, const std::vector<int8_t>& lower) {
+  std::vector<int8_t> packed;
+  for (size_t i = 0; i < upper.size(); ++i) {
+    const unsigned high = static_cast<uint8_t>(upper[i]), low = static_cast<uint8_t>(lower[i]);
+    packed.push_back(static_cast<int8_t>(static_cast<uint8_t>(high << 4 | (low & 15u))));
+  }
+  return packed;
+}
+
+// Weights of mcunet_conv_1x1_s4, as mcunet_params.h describes them.
+std::vector<int8_t> pack_pointwise_s4(const std::vector<int8_t>& weights, int32_t in_c,
+                                      int32_t out_c) {
+  std::vector<int8_t> upper, lower;
+  const auto at = [&](int32_t c, int32_t i) {
+    return c < out_c && i < in_c ? weights[static_cast<size_t>(c) * static_cast<size_t>(in_c) +
+                                           static_cast<size_t>(i)]
+                                 : int8_t{0};
+  };
+  for (int32_t c = 0; c < out_c; c += 2) {
+    for (int32_t i = 0; i < in_c; i += 4) {
+      for (const int8_t w : {at(c, i), at(c + 1, i), at(c, i + 2), at(c + 1, i + 2)})
+        upper.push_back(w);
+      for (const int8_t w : {at(c, i + 1), at(c + 1, i + 1), at(c, i + 3), at(c + 1, i + 3)})
+        lower.push_back(w);
+    }
+  }
+  return nibbles(upper, lower);
+}
+
+// Likewise, of mcunet_fully_connected_s4.
+std::vector<int8_t> pack_dense_s4(const std::vector<int8_t>& weights, int32_t in_c, int32_t out_c) {
+  std::vector<int8_t> upper, lower;
+  const auto at = [&](int32_t c, int32_t i) {
+    return c < out_c && i < in_c ? weights[static_cast<size_t>(c) * static_cast<size_t>(in_c) +
+                                           static_cast<size_t>(i)]
+                                 : int8_t{0};
+  };
+  for (int32_t c = 0; c < out_c; c += 4) {
+    for (int32_t i = 0; i < in_c; i += 4) {
+      for (const int32_t d : {c, c + 2}) {
+        for (int32_t k = i; k < i + 4; ++k) {
+          upper.push_back(at(d, k));
+          lower.push_back(at(d + 1, k));
+        }
+      }
+    }
+  }
+  return nibbles(upper, lower);
+}
+
+// Whether the kernels for int4 weights can run the operator: 16 times a sum has to fit in 32 bits.
+bool runs_on_nibbles(const Lowering& to, const ConvConstants& from, int32_t in_c) {
+  return to.input(1).dtype == DType::Int4 && from.bounded && in_c < 1 << 17;
+}
+
 // Rows [first, first + count) of `row` weights each, padded with zeros to whole words.
 Channels add_rows(Lowering& to, const ConvConstants& from, int32_t row, int32_t first,
                   int32_t count, bool one_multiplier = false) {
@@ -227,6 +304,33 @@ std::vector<int8_t> rows_of_taps(const std::vector<int8_t>& weights, int32_t cha
   return rows;
 }
 
+std::vector<Field> pointwise_fields(const Lowering& to, const reference::ConvParams& params) {
+  const Shape& w = to.input(1).shape;
+  std::vector<Field> fields = {{"pixels", to.per_call(to.output().elements() / w[0])},
+                               {"in_c", int64_t{w[3]}},
+                               {"out_c", int64_t{w[0]}}};
+  append(fields, clamp_fields(params));
+  return fields;
+}
+
+// A product of matrices whose weights are stored as int4. False if there is no kernel for it.
+bool lower_pointwise_s4(Lowering& to) {
+  const Shape& w = to.input(1).shape;
+  const int32_t out_c = w[0], in_c = w[3];
+  if (to.input(1).dtype != DType::Int4) return false;
+  const ConvConstants from = bounded_constants(to, false);
+  if (!runs_on_nibbles(to, from, in_c)) return false;
+  Params p;
+  p.fields = channel_fields(add_channels(to, from, pack_pointwise_s4(from.weights, in_c, out_c),
+                                         row_sums(from.weights, in_c), 0));
+  append(p.fields, pointwise_fields(to, from.params));
+  to.call("conv_1x1_s4",
+          {to.in(0), to.out(), to.scratch(MCUNET_CONV_1X1_SCRATCH_BYTES(int64_t{in_c})),
+           ParamsArgument{}},
+          std::move(p));
+  return true;
+}
+
 }  // namespace
 
 void lower_conv(Lowering& to) {
@@ -246,6 +350,7 @@ void lower_conv(Lowering& to) {
   const int32_t row = w[1] * w[2] * group_in;
 
   if (is_pointwise(to.graph(), to.op())) {
+    if (lower_pointwise_s4(to)) return;
     Params p;
     const auto packed = to.wants("conv_1x1") ? block_constants(from, row, 0, out_c)
                                              : std::optional<std::vector<int32_t>>();
@@ -255,10 +360,7 @@ void lower_conv(Lowering& to) {
       p.fields =
           channel_fields(add_channels(to, from, from.weights, row_sums(from.weights, row), 0));
     }
-    append(p.fields, {{"pixels", to.per_call(int64_t{y[0]} * y[1] * y[2])},
-                      {"in_c", int64_t{in_c}},
-                      {"out_c", int64_t{out_c}}});
-    append(p.fields, clamp_fields(params));
+    append(p.fields, pointwise_fields(to, params));
     to.call(packed ? "conv_1x1" : "conv_1x1_any",
             {to.in(0), to.out(), to.scratch(MCUNET_CONV_1X1_SCRATCH_BYTES(int64_t{in_c})),
              ParamsArgument{}},
@@ -368,22 +470,34 @@ void lower_depthwise(Lowering& to) {
 
 void lower_fully_connected(Lowering& to) {
   const Shape& w = to.input(1).shape;
-  const ConvConstants from = stored_constants(to);
+  const int32_t in_c = w[1], out_c = w[0];
+  const int64_t rows = to.input(0).elements() / in_c;
+  const ConvConstants from = bounded_constants(to, false);
   const reference::ConvParams& params = from.params;
+  const Argument scratch = to.scratch(MCUNET_FULLY_CONNECTED_SCRATCH_BYTES(int64_t{in_c}));
+  const std::vector<int32_t> sums = row_sums(from.weights, in_c);
+  Params p;
+  if (!from.bounded) {  // a 1x1 convolution whose pixels are the rows
+    p.fields = channel_fields(add_channels(to, from, from.weights, sums, 0));
+    append(p.fields, {{"pixels", rows}, {"in_c", int64_t{in_c}}, {"out_c", int64_t{out_c}}});
+    append(p.fields, clamp_fields(params));
+    to.call("conv_1x1_any", {to.in(0), to.out(), scratch, ParamsArgument{}}, std::move(p));
+    return;
+  }
   bool per_channel = false;
   for (const auto& requantize : params.requantize)
     per_channel = per_channel || !(requantize == params.requantize.front());
-  Params p;
-  p.fields = channel_fields(add_rows(to, from, w[1], 0, w[0], !per_channel));
-  append(p.fields, {{"rows", to.input(0).elements() / w[1]},
-                    {"in_c", int64_t{w[1]}},
-                    {"out_c", int64_t{w[0]}},
+  const bool s4 = runs_on_nibbles(to, from, in_c);
+  const std::vector<int8_t> packed =
+      s4 ? pack_dense_s4(from.weights, in_c, out_c) : pack_dense(from.weights, in_c, out_c);
+  p.fields = channel_fields(add_channels(to, from, packed, sums, 0, !per_channel));
+  append(p.fields, {{"rows", rows},
+                    {"in_c", int64_t{in_c}},
+                    {"out_c", int64_t{out_c}},
                     {"per_channel", int64_t{per_channel ? 1 : 0}}});
   append(p.fields, clamp_fields(params));
-  to.call("fully_connected",
-          {to.in(0), to.out(), to.scratch(MCUNET_FULLY_CONNECTED_SCRATCH_BYTES(int64_t{w[1]})),
-           ParamsArgument{}},
-          std::move(p));
+  to.call(s4 ? "fully_connected_s4" : "fully_connected",
+          {to.in(0), to.out(), scratch, ParamsArgument{}}, std::move(p));
 }
 
 }  // namespace mcunet::compiler

@@ -163,6 +163,16 @@ Quantization GraphBuilder::quantization_for(const Spread& spread, Activation act
   return per_tensor(static_cast<float>(scale), std::clamp(zero, -128, 127));
 }
 
+// Two values in a byte, the first in its lower half.
+static std::vector<int8_t> packed_int4(const std::vector<int8_t>& values) {
+  std::vector<int8_t> packed((values.size() + 1) / 2, 0);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const int nibble = (values[i] & 15) << (i % 2 == 0 ? 0 : 4);
+    packed[i / 2] = static_cast<int8_t>(packed[i / 2] | nibble);
+  }
+  return packed;
+}
+
 // ---- operators with weights --------------------------------------------------------------------
 
 TensorId GraphBuilder::weighted(OpKind kind, TensorId x, const Shape& weight_shape,
@@ -176,11 +186,14 @@ TensorId GraphBuilder::weighted(OpKind kind, TensorId x, const Shape& weight_sha
   const double input_scale = static_cast<double>(graph_.tensor(x).quantization.scale());
   // What the output would spread by with weight scales of 1; then scales as batch normalisation
   // leaves them: outputs of about one and a half.
-  const double noise = std::sqrt(taps * std::max(mean_square(in), 1e-12)) * kWeightDeviation;
+  const bool int4 = weights.int4 > 0 && random_.chance(weights.int4);
+  const double deviation = int4 ? kWeightDeviation / 16 : kWeightDeviation;
+  const double noise = std::sqrt(taps * std::max(mean_square(in), 1e-12)) * deviation;
   const double base = 1.5 / noise;
 
   std::vector<int8_t> values(count);
-  for (int8_t& value : values) value = static_cast<int8_t>(random_.between(-127, 127));
+  for (int8_t& value : values)
+    value = static_cast<int8_t>(int4 ? random_.between(-8, 7) : random_.between(-127, 127));
   Quantization scales;
   scales.axis = channel_axis;
   const size_t scale_count = weights.per_channel ? channels : 1;
@@ -210,7 +223,8 @@ TensorId GraphBuilder::weighted(OpKind kind, TensorId x, const Shape& weight_sha
   weight_tensor.name = name + "/weights";
   weight_tensor.shape = weight_shape;
   weight_tensor.quantization = scales;
-  weight_tensor.data = data_of(values);
+  weight_tensor.dtype = int4 ? DType::Int4 : DType::Int8;
+  weight_tensor.data = data_of(int4 ? packed_int4(values) : values);
   inputs.push_back(graph_.add_tensor(std::move(weight_tensor)));
   if (weights.bias) {
     Tensor bias_tensor;

@@ -40,6 +40,7 @@ struct WeightStyle {
   bool per_channel = true;
   bool bias = true;
   double negative = 0, tiny = 0;
+  double int4 = 0;  // probability per operator: weights of 4 bits, the lowest value included
 };
 
 // Every method appends one operator and returns its output. Shapes and attributes that do not fit

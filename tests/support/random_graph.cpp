@@ -22,7 +22,8 @@ class RandomGraph {
   RandomGraph(uint64_t seed, Flavour flavour)
       : build_((flavour == Flavour::Rows ? "rows_" : "random_") + std::to_string(seed), seed),
         random_(build_.random()),
-        flavour_(flavour) {}
+        flavour_(flavour),
+        int4_(seed % 4 == 3) {}
 
   Graph make() {
     build_.weights.per_channel = random_.chance(0.75);
@@ -30,6 +31,7 @@ class RandomGraph {
     if (random_.chance(0.2)) build_.weights.negative = 0.2;
     if (random_.chance(0.2)) build_.weights.tiny = 0.2;
     if (random_.chance(0.3)) build_.extreme_zeros = 0.4;
+    if (int4_) build_.weights.int4 = 0.6;
     if (flavour_ == Flavour::Rows) {
       add_images();
       const int64_t steps = random_.between(2, 9);
@@ -751,6 +753,7 @@ class RandomGraph {
   GraphBuilder build_;
   SplitMix64& random_;
   Flavour flavour_;
+  bool int4_;                   // by the seed, so that the graphs of other seeds stay as they were
   std::vector<TensorId> live_;  // int8 results that may be read
   int64_t total_ = 0, macs_ = 0;
 };

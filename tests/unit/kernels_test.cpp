@@ -470,6 +470,93 @@ TEST_CASE("1x1 convolution", "[kernels]") {
   CHECK(bounded < 880);
 }
 
+namespace {
+
+// Channels in pairs, of every 4 inputs 0, 2, 1, 3.
+Bytes pack_pointwise(const Bytes& weights, int in_c, int out_c) {
+  Bytes packed;
+  const auto w = [&](int c, int i) {
+    return c < out_c && i < in_c ? weights[at(c * in_c + i)] : int8_t{0};
+  };
+  for (int c = 0; c < out_c; c += 2)
+    for (int i = 0; i < in_c; i += 4)
+      for (const int k : {i, i + 2, i + 1, i + 3}) {
+        packed.push_back(w(c, k));
+        packed.push_back(w(c + 1, k));
+      }
+  return packed;
+}
+
+// In the order of mcunet_nibbles.h.
+Bytes pack_nibbles(const Bytes& packed) {
+  REQUIRE(packed.size() % 8 == 0);
+  Bytes nibbles;
+  for (size_t i = 0; i < packed.size(); i += 8)
+    for (size_t j = i; j < i + 4; ++j)
+      nibbles.push_back(static_cast<int8_t>(packed[j] * 16 + (packed[j + 4] & 15)));
+  return nibbles;
+}
+
+Bytes nibble_values(Random& r, int n) {
+  Bytes values = r.bytes(n);
+  for (int8_t& v : values) v = static_cast<int8_t>(v >> 4);
+  return values;
+}
+
+// Lets sums of so many products of int8 and weights stay below 2^30; biases go up to the limit.
+void bound(Random& r, int terms, std::vector<int32_t>& bias, Bytes& shift) {
+  const int most = (1 << 30) - 1 - terms * 128 * 128;
+  for (int8_t& s : shift) {
+    if (s > 0 && r.one_in(2)) s = static_cast<int8_t>(-s);
+    s = std::min<int8_t>(s, 5);
+  }
+  for (size_t c = 0; c < bias.size(); ++c) {
+    const bool at_limit = r.one_in(8) && shift[c % shift.size()] <= 0;
+    bias[c] = !at_limit ? r.in(-20000, 20000) : r.one_in(2) ? most : -most;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("1x1 convolution with int4 weights", "[kernels]") {
+  for (uint32_t seed = 0; seed < 500; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    mcunet_conv_1x1_s4_params p{};
+    p.pixels = r.in(1, 14), p.in_c = r.in(1, 37), p.out_c = r.in(1, 9);
+    p.out_zero = r.byte();
+    r.clamp(p.act_min, p.act_max);
+    Bytes in = r.bytes(p.pixels * p.in_c);
+    const Bytes weights = nibble_values(r, p.out_c * p.in_c);
+    const Bytes packed = pack_nibbles(pack_pointwise(weights, p.in_c, p.out_c));
+    auto bias = r.biases(p.out_c);
+    const auto multiplier = r.multipliers(p.out_c);
+    Bytes shift = r.shifts(p.out_c, 12);
+    bound(r, p.in_c, bias, shift);
+    p.weights = packed.data(), p.bias = bias.data(), p.multiplier = multiplier.data(),
+    p.shift = shift.data();
+    Bytes expected, out(at(p.pixels * p.out_c));
+    for (int n = 0; n < p.pixels; ++n)
+      for (int c = 0; c < p.out_c; ++c) {
+        int64_t acc = bias[at(c)];
+        for (int i = 0; i < p.in_c; ++i)
+          acc += in[at(n * p.in_c + i)] * weights[at(c * p.in_c + i)];
+        expected.push_back(
+            naive_output(acc, multiplier[at(c)], shift[at(c)], p.out_zero, p.act_min, p.act_max));
+      }
+    auto scratch = scratch_of(MCUNET_CONV_1X1_SCRATCH_BYTES(p.in_c));
+    mcunet_conv_1x1_s4(in.data(), out.data(), scratch.data(), &p);
+    REQUIRE(out == expected);
+    if (p.out_c <= p.in_c) {  // documented: in place
+      Before before(r, in, expected.size());
+      mcunet_conv_1x1_s4(before.in, before.out(), scratch.data(), &p);
+      REQUIRE(std::equal(expected.begin(), expected.end(), before.out()));
+      mcunet_conv_1x1_s4(in.data(), in.data(), scratch.data(), &p);
+      REQUIRE(std::equal(expected.begin(), expected.end(), in.begin()));
+    }
+  }
+}
+
 TEST_CASE("depthwise convolution", "[kernels]") {
   for (uint32_t seed = 0; seed < 600; ++seed) {
     INFO("seed " << seed);
@@ -653,36 +740,64 @@ TEST_CASE("the short requantization of bounded sums is exact", "[kernels]") {
   CHECK(wrong == 0);
 }
 
+namespace {
+
+// In the order of mcunet_params.h.
+Bytes pack_dense(const Bytes& weights, int in_c, int out_c) {
+  Bytes packed;
+  const auto add_word = [&](int c, int begin) {
+    for (int i = begin; i < begin + 4; ++i)
+      packed.push_back(i < in_c ? weights[at(c * in_c + i)] : int8_t{0});
+  };
+  int c = 0;
+  for (; c + 4 <= out_c; c += 4)
+    for (int i = 0; i < in_c; i += 4)
+      for (int d = c; d < c + 4; ++d) add_word(d, i);
+  for (; c < out_c; ++c)
+    for (int i = 0; i < in_c; i += 4) add_word(c, i);
+  return packed;
+}
+
+}  // namespace
+
 TEST_CASE("fully connected", "[kernels]") {
-  for (uint32_t seed = 0; seed < 400; ++seed) {
+  for (uint32_t seed = 0; seed < 800; ++seed) {
     INFO("seed " << seed);
     Random r(seed);
     mcunet_fully_connected_params p{};
-    p.rows = r.in(1, 3), p.in_c = r.in(1, 70), p.out_c = r.in(1, 9);
+    p.rows = r.in(1, 3), p.in_c = r.in(1, 70), p.out_c = r.in(1, 13);
     p.per_channel = static_cast<int8_t>(r.in(0, 1));
     p.out_zero = r.byte();
     r.clamp(p.act_min, p.act_max);
-    const int k4 = MCUNET_ROUND_UP_4(p.in_c), scales = p.per_channel ? p.out_c : 1;
+    const int scales = p.per_channel ? p.out_c : 1;
     const Bytes in = r.bytes(p.rows * p.in_c);
-    Bytes weights = r.bytes(p.out_c * k4);
-    for (int c = 0; c < p.out_c; ++c)
-      for (int i = p.in_c; i < k4; ++i) weights[at(c * k4 + i)] = 0;
-    const auto bias = r.biases(p.out_c);
+    const bool int4 = r.one_in(2);
+    const Bytes weights = int4 ? nibble_values(r, p.out_c * p.in_c) : r.bytes(p.out_c * p.in_c);
+    Bytes packed = pack_dense(weights, p.in_c, p.out_c);
+    if (int4) {
+      Bytes whole = weights;
+      whole.resize(at(MCUNET_ROUND_UP_4(p.out_c) * p.in_c));
+      packed = pack_nibbles(pack_dense(whole, p.in_c, MCUNET_ROUND_UP_4(p.out_c)));
+    }
+    auto bias = r.biases(p.out_c);
     const auto multiplier = r.multipliers(scales);
-    const Bytes shift = r.shifts(scales, 17);
-    p.weights = weights.data(), p.bias = bias.data(), p.multiplier = multiplier.data(),
+    Bytes shift = r.shifts(scales, int4 ? 13 : 17);
+    bound(r, p.in_c, bias, shift);
+    p.weights = packed.data(), p.bias = bias.data(), p.multiplier = multiplier.data(),
     p.shift = shift.data();
     Bytes expected, out(at(p.rows * p.out_c));
     for (int n = 0; n < p.rows; ++n)
       for (int c = 0; c < p.out_c; ++c) {
         int64_t acc = bias[at(c)];
-        for (int i = 0; i < p.in_c; ++i) acc += in[at(n * p.in_c + i)] * weights[at(c * k4 + i)];
+        for (int i = 0; i < p.in_c; ++i)
+          acc += in[at(n * p.in_c + i)] * weights[at(c * p.in_c + i)];
         const size_t s = at(p.per_channel ? c : 0);
         expected.push_back(
             naive_output(acc, multiplier[s], shift[s], p.out_zero, p.act_min, p.act_max));
       }
     auto scratch = scratch_of(MCUNET_FULLY_CONNECTED_SCRATCH_BYTES(p.in_c));
-    mcunet_fully_connected(in.data(), out.data(), scratch.data(), &p);
+    (int4 ? mcunet_fully_connected_s4 : mcunet_fully_connected)(in.data(), out.data(),
+                                                                scratch.data(), &p);
     REQUIRE(out == expected);
   }
 }
@@ -698,7 +813,8 @@ struct BroadcastCase {
   explicit BroadcastCase(Random& r) {
     const bool same = r.one_in(3);
     for (int d = MCUNET_MAX_BROADCAST_DIMS - 1; d >= 0; --d) {
-      const int n = r.one_in(3) ? 1 : r.in(1, 6);
+      const bool innermost = d == MCUNET_MAX_BROADCAST_DIMS - 1;
+      const int n = r.one_in(3) ? 1 : r.in(1, innermost ? 19 : 6);
       const int kind = same ? 2 : r.in(0, 3);
       const bool once1 = n > 1 && kind == 0, once2 = n > 1 && kind == 1;
       shape.dims[d] = n;
@@ -901,7 +1017,8 @@ TEST_CASE("mean of rows that arrive one by one", "[kernels]") {
   for (uint32_t seed = 0; seed < 400; ++seed) {
     INFO("seed " << seed);
     Random r(seed);
-    const int height = r.in(1, 7), width = r.one_in(3) ? 1 : r.in(1, 9), channels = r.in(1, 13);
+    const int height = r.in(1, 7), channels = r.in(1, 13);
+    const int width = r.one_in(3) ? 1 : r.one_in(9) ? r.in(250, 600) : r.in(1, 9);
     const bool upwards = r.one_in(2);
     const int row_size = width * channels;
     mcunet_mean_rows_params p{};

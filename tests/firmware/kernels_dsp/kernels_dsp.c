@@ -142,12 +142,19 @@ static void run_conv(void) {
 static void run_conv_1x1(void) {
   mcunet_conv_1x1_any_params p = {weights,  bias,   multiplier, shift, in(1, 9), in(1, CHANNELS),
                                   in(2, 9), byte(), -120,       115,   0};
+  const int32_t kind = in(0, 5);
   if (in(0, 1)) p.out_zero = -128;
-  if (in(0, 3) > 0) {
+  if (kind > 2) {
     const mcunet_conv_1x1_params q = {constants,  p.pixels,  p.in_c,    p.out_c,
                                       p.out_zero, p.act_min, p.act_max, 0};
     block_constants(p.in_c, p.out_c);
     mcunet_conv_1x1(in1, out, scratch, &q);
+  } else if (kind > 0) {
+    const mcunet_conv_1x1_s4_params s4 = {p.weights, p.bias,  p.multiplier, p.shift,   p.pixels,
+                                          p.in_c,    p.out_c, p.out_zero,   p.act_min, p.act_max,
+                                          0};
+    bounded_scales();
+    mcunet_conv_1x1_s4(in1, out, scratch, &s4);
   } else {
     mcunet_conv_1x1_any(in1, out, scratch, &p);
   }
@@ -238,7 +245,8 @@ static void run_fully_connected(void) {
   const mcunet_fully_connected_params p = {weights,  bias,      multiplier, shift,
                                            in(1, 3), in(1, 90), in(1, 20),  (int8_t)in(0, 1),
                                            byte(),   -128,      127};
-  mcunet_fully_connected(in1, out, scratch, &p);
+  bounded_scales();
+  (in(0, 1) ? mcunet_fully_connected_s4 : mcunet_fully_connected)(in1, out, scratch, &p);
   add_to_hash(out, (size_t)(p.rows * p.out_c));
 }
 

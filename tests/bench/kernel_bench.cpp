@@ -185,7 +185,7 @@ void measure(const Graph& network, const Board& board) {
   options.schedule = compiler::ScheduleKind::Layer;
   const compiler::CompiledModel model = compiler::compile(network, "", options);
   const FirmwareProgram firmware(model);
-  const std::vector<LayerCount> counts = firmware.counts_per_layer();
+  const std::vector<CallCount> counts = firmware.counts_per_layer();
   std::map<size_t, std::string> kernels;
   for (const compiler::KernelCall& call : model.schedule.calls) {
     std::string& names = kernels[call.op];

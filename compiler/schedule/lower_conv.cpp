@@ -315,11 +315,14 @@ void lower_depthwise(Lowering& to) {
     }
     return;
   }
-  const bool square = is_square_depthwise(to.graph(), to.op()) && from.bounded;
-  const std::string kernel = !square
-                                 ? "depthwise"
-                                 : "depthwise_" + std::to_string(w[2]) + "x" +
-                                       std::to_string(w[2]) + (attrs.stride_w == 2 ? "_s2" : "");
+  const bool single = is_single_channel_depthwise(to.graph(), to.op());
+  const bool square = (single || is_square_depthwise(to.graph(), to.op())) && from.bounded;
+  std::string kernel = "depthwise";
+  if (square) {
+    kernel += "_" + std::to_string(w[2]) + "x" + std::to_string(w[2]);
+    if (attrs.stride_w == 2) kernel += "_s2";
+    if (single) kernel += "_single";
+  }
   const Argument scratch =
       square ? to.scratch(MCUNET_DEPTHWISE_SCRATCH_BYTES(int64_t{w[2]})) : Argument{int64_t{0}};
   Params p;

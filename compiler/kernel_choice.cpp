@@ -22,6 +22,7 @@ constexpr Substitute kSubstitutes[] = {
     {"depthwise_3x3", "depthwise"},    {"depthwise_5x5", "depthwise"},
     {"depthwise_7x7", "depthwise"},    {"depthwise_3x3_s2", "depthwise"},
     {"depthwise_5x5_s2", "depthwise"}, {"depthwise_7x7_s2", "depthwise"},
+    {"depthwise_3x3_s2_single", "depthwise"},
 };
 
 // What going without a kernel changes, beside the code.

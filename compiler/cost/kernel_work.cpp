@@ -114,9 +114,11 @@ std::string usual_kernel(const Graph& graph, const Op& op) {
       return is_pointwise(graph, op) ? "conv_1x1" : "conv_bounded";
     case OpKind::DepthwiseConv2D: {
       if (is_convolution_of_one_channel(graph, op)) return "conv_bounded";
-      if (!is_square_depthwise(graph, op)) return "depthwise";
+      const bool single = is_single_channel_depthwise(graph, op);
+      if (!single && !is_square_depthwise(graph, op)) return "depthwise";
       const std::string k = std::to_string(graph.input(op, 1).shape[2]);
-      return "depthwise_" + k + "x" + k + (op.as<ConvAttrs>().stride_w == 2 ? "_s2" : "");
+      return "depthwise_" + k + "x" + k + (op.as<ConvAttrs>().stride_w == 2 ? "_s2" : "") +
+             (single ? "_single" : "");
     }
     case OpKind::FullyConnected:
       return "fully_connected";

@@ -4,8 +4,8 @@
 /* r0: x; r1: out; r2: run; r3, r4, r5: columns 0, 1, 2 of rows 0 and 1, whose place the multiplier,
  * the right shift and the zero point take in between; r6, r7: (0, 1) and (1, 2) of row 2; r8 to
  * r11: sums, r11 first the bias; r12, lr: words of x. */
-#define MCUNET_3X3     \
-  MCUNET_CHANNEL \
+#define MCUNET_3X3 \
+  MCUNET_CHANNEL   \
   "ldr r4, [r3]\n\tldr r5, [r3, #4]\n\tldr r6, [r3, #8]\n\t" \
   MCUNET_OF_RUN("r8", end) \
   "sxtb16 r3, r4\n\tmov r1, r11\n\t" \
@@ -93,13 +93,13 @@
 
 MCUNET_INLINE void mcunet_depthwise_3x3_channels(mcunet_depthwise_run* run) {
 #if MCUNET_DSP
-  MCUNET_DEPTHWISE_ASM(run, 3, 1, MCUNET_3X3);
+  MCUNET_DEPTHWISE_ASM(run, 3, 1, 4, MCUNET_3X3);
 #else
-  mcunet_depthwise_channels(run, 3, 1);
+  mcunet_depthwise_channels(run, 3, 1, 1);
 #endif
 }
 
 void mcunet_depthwise_3x3(const int8_t* in, int8_t* out, int16_t* scratch,
                           const mcunet_depthwise_params* p, int32_t row, int32_t rows) {
-  mcunet_depthwise_square(in, out, scratch, p, row, rows, 3, 1, mcunet_depthwise_3x3_channels);
+  mcunet_depthwise_square(in, out, scratch, p, row, rows, 3, 1, 0, mcunet_depthwise_3x3_channels);
 }

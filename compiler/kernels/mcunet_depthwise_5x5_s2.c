@@ -28,13 +28,14 @@
 
 MCUNET_INLINE void mcunet_depthwise_5x5_s2_channels(mcunet_depthwise_run* run) {
 #if MCUNET_DSP
-  MCUNET_DEPTHWISE_ASM(run, 5, 2, MCUNET_ROLLING(5, MCUNET_AT_ROW, MCUNET_FOUR, MCUNET_TWO));
+  MCUNET_DEPTHWISE_ASM(run, 5, 2, 4, MCUNET_ROLLING(5, MCUNET_AT_ROW, MCUNET_FOUR, MCUNET_TWO));
 #else
-  mcunet_depthwise_channels(run, 5, 2);
+  mcunet_depthwise_channels(run, 5, 2, 1);
 #endif
 }
 
 void mcunet_depthwise_5x5_s2(const int8_t* in, int8_t* out, int16_t* scratch,
                              const mcunet_depthwise_params* p, int32_t row, int32_t rows) {
-  mcunet_depthwise_square(in, out, scratch, p, row, rows, 5, 2, mcunet_depthwise_5x5_s2_channels);
+  mcunet_depthwise_square(in, out, scratch, p, row, rows, 5, 2, 0,
+                          mcunet_depthwise_5x5_s2_channels);
 }

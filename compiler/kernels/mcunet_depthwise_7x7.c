@@ -9,8 +9,9 @@
   MCUNET_ROW4_7(MCUNET_EVEN4_FIRST("r4", MCUNET_AT(7, 2, 1), MCUNET_AT(7, 2, 4)), MCUNET_EVEN,  \
                 MCUNET_ODD, 7, MCUNET_AT, 2, MCUNET_TO_LAST, 0)                                 \
   MCUNET_X("r4", MCUNET_AT_LAST(7, 1))                                                          \
-  MCUNET_SMLAD("r10", "r3", "r8") MCUNET_LOAD MCUNET_SMLA(tb, "r11", "r3", "r8")                \
-      MCUNET_X("r3", MCUNET_AT_LAST(7, 4)) MCUNET_SMLAD("r12", "r4", "r8") MCUNET_W             \
+  MCUNET_SMLAD("r10", "r3", "r8")                                                               \
+  MCUNET_LOAD MCUNET_SMLA(tb, "r11", "r3", "r8") MCUNET_X("r3", MCUNET_AT_LAST(7, 4))           \
+      MCUNET_SMLAD("r12", "r4", "r8") MCUNET_W                                                  \
       MCUNET_SMLA(tb, "lr", "r4", "r8") MCUNET_V MCUNET_SMLAD("r11", "r4", "r7")                \
           MCUNET_LOAD MCUNET_SMLAD("lr", "r5", "r7") MCUNET_SMLAD("r10", "r4", "r8")            \
               MCUNET_W MCUNET_SMLAD("r12", "r5", "r8") MCUNET_V MCUNET_SMLAD("r11", "r5", "r7") \
@@ -37,13 +38,13 @@
 
 MCUNET_INLINE void mcunet_depthwise_7x7_channels(mcunet_depthwise_run* run) {
 #if MCUNET_DSP
-  MCUNET_DEPTHWISE_ASM(run, 7, 1, MCUNET_ROLLING(7, MCUNET_AT, MCUNET_FOUR, MCUNET_TWO));
+  MCUNET_DEPTHWISE_ASM(run, 7, 1, 4, MCUNET_ROLLING(7, MCUNET_AT, MCUNET_FOUR, MCUNET_TWO));
 #else
-  mcunet_depthwise_channels(run, 7, 1);
+  mcunet_depthwise_channels(run, 7, 1, 1);
 #endif
 }
 
 void mcunet_depthwise_7x7(const int8_t* in, int8_t* out, int16_t* scratch,
                           const mcunet_depthwise_params* p, int32_t row, int32_t rows) {
-  mcunet_depthwise_square(in, out, scratch, p, row, rows, 7, 1, mcunet_depthwise_7x7_channels);
+  mcunet_depthwise_square(in, out, scratch, p, row, rows, 7, 1, 0, mcunet_depthwise_7x7_channels);
 }

@@ -35,18 +35,19 @@
   MCUNET_EVEN2("r3", "r4", MCUNET_AT_ROW(7, 6, 2))                                                \
   MCUNET_ODD2("r4", "r3", MCUNET_AT_ROW(7, 6, 3))                                                 \
   MCUNET_SMLAD("r10", "r3", "r7")                                                                 \
-  MCUNET_X("r3", MCUNET_AT_ROW(7, 6, 4)) MCUNET_V MCUNET_SMLAD("r11", "r4", "r7")                 \
-      MCUNET_END2("r8", "r4", "r3")
+  MCUNET_X("r3", MCUNET_AT_ROW(7, 6, 4))                                                          \
+  MCUNET_V MCUNET_SMLAD("r11", "r4", "r7") MCUNET_END2("r8", "r4", "r3")
 
 MCUNET_INLINE void mcunet_depthwise_7x7_s2_channels(mcunet_depthwise_run* run) {
 #if MCUNET_DSP
-  MCUNET_DEPTHWISE_ASM(run, 7, 2, MCUNET_ROLLING(7, MCUNET_AT_ROW, MCUNET_FOUR, MCUNET_TWO));
+  MCUNET_DEPTHWISE_ASM(run, 7, 2, 4, MCUNET_ROLLING(7, MCUNET_AT_ROW, MCUNET_FOUR, MCUNET_TWO));
 #else
-  mcunet_depthwise_channels(run, 7, 2);
+  mcunet_depthwise_channels(run, 7, 2, 1);
 #endif
 }
 
 void mcunet_depthwise_7x7_s2(const int8_t* in, int8_t* out, int16_t* scratch,
                              const mcunet_depthwise_params* p, int32_t row, int32_t rows) {
-  mcunet_depthwise_square(in, out, scratch, p, row, rows, 7, 2, mcunet_depthwise_7x7_s2_channels);
+  mcunet_depthwise_square(in, out, scratch, p, row, rows, 7, 2, 0,
+                          mcunet_depthwise_7x7_s2_channels);
 }

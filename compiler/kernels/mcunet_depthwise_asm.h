@@ -54,7 +54,7 @@
 #define MCUNET_CHANNEL \
   "0:\n\t" MCUNET_OF_RUN("r0", x) MCUNET_OF_RUN("r1", full)                      \
   MCUNET_OF_RUN("r4", bias) MCUNET_OF_RUN("r5", multiplier)                      \
-  "add r3, r0, #4\n\t" MCUNET_OF_RUN("r6", shift)                                \
+  "add r3, r0, %[advance]\n\t" MCUNET_OF_RUN("r6", shift)                                \
   "add r1, r0, r1\n\t" MCUNET_TO_RUN("r3", x)                                    \
   "ldr r7, [r4], #4\n\t" MCUNET_TO_RUN("r1", end)                                \
   "ldr r8, [r5], #4\n\t" MCUNET_TO_RUN("r4", bias)                               \
@@ -249,14 +249,15 @@
   MCUNET_OF_RUN("r8", to)                                                       \
   MCUNET_LONG2("r10", "r1", "r7") MCUNET_LONG2("r11", "r1", "r7") "b 8b\n"
 
-/* The body of a function of `run`. */
-#define MCUNET_DEPTHWISE_ASM(run, k, stride, text)                       \
-  register mcunet_depthwise_run* base __asm__("r2") = run;               \
-  __asm__ volatile(text                                                  \
-                   : "+r"(base)                                          \
-                   : MCUNET_RUN_OPERANDS,                                \
+/* The body of a function of `run`; advance: bytes of x from a channel to the next. */
+#define MCUNET_DEPTHWISE_ASM(run, k, stride, advance_bytes, text)           \
+  register mcunet_depthwise_run* base __asm__("r2") = run;                  \
+  __asm__ volatile(text                                                     \
+                   : "+r"(base)                                             \
+                   : MCUNET_RUN_OPERANDS,                                   \
                      [bytes] "i"(MCUNET_DEPTHWISE_WEIGHT_BYTES(k, stride)), \
-                     [step] "i"((stride == 1 ? 32 : 64) * k)             \
+                     [step] "i"((stride == 1 ? 32 : 64) * k),               \
+                     [advance] "i"(advance_bytes)                           \
                    : MCUNET_RUN_CLOBBERS)
 
 #endif /* MCUNET_DEPTHWISE_ASM_H */

@@ -27,7 +27,7 @@
 #define MCUNET_AT_LAST(k, c) ((c)*4 * (k) + 4 * ((k)-1))
 #define MCUNET_AT_ROW(k, r, c) ((c)*4 * (k) + 4 * (r))
 
-/* Four channels of a strip. What the assembly keeps for one channel comes last. */
+/* Channels of a strip. What the assembly keeps for one channel comes last. */
 typedef struct mcunet_depthwise_run {
   const uint32_t* x;     /* under the first output; these six go on to the next channel */
   const int8_t* weights; /* packed */
@@ -86,14 +86,15 @@ MCUNET_INLINE uint32_t mcunet_depthwise_sum(const uint32_t* x, const int8_t* wei
   return sum;
 }
 
+/* advance: words of x from a channel to the next. */
 MCUNET_INLINE void mcunet_depthwise_channels(const mcunet_depthwise_run* run, int32_t k,
-                                             int32_t stride) {
+                                             int32_t stride, int32_t advance) {
   for (int32_t c = 0; c < run->channels; ++c) {
     const mcunet_scale scale = mcunet_scale_of(run->multiplier[c], run->shift[c], run->zero);
     const int8_t* weights = run->weights + (ptrdiff_t)c * MCUNET_DEPTHWISE_WEIGHT_BYTES(k, stride);
     for (int32_t i = 0; i < run->count; ++i) {
       const uint32_t sum =
-          mcunet_depthwise_sum(run->x + c, weights, (uint32_t)run->bias[c], i, k, stride);
+          mcunet_depthwise_sum(run->x + c * advance, weights, (uint32_t)run->bias[c], i, k, stride);
       run->out[(ptrdiff_t)i * run->pitch + c] = (int8_t)mcunet_scale1(sum, scale);
     }
   }
@@ -214,15 +215,29 @@ MCUNET_INLINE void mcunet_depthwise_widen_one(const int8_t* a, ptrdiff_t step, u
 }
 #endif
 
+/* The same of a row of one channel, to the first of each four words. */
+MCUNET_INLINE void mcunet_depthwise_widen_single(const int8_t* a, uint32_t* x, int32_t first,
+                                                 int32_t n, int8_t zero, int32_t k) {
+  if (first % 2 != 0) {
+    *x = mcunet_pack_low((uint32_t)zero, (uint32_t)*a++);
+    x += 4 * k;
+    --n;
+  }
+  for (; n > 1; n -= 2, a += 2, x += 4 * k) *x = mcunet_pack_low((uint32_t)a[0], (uint32_t)a[1]);
+  if (n > 0) *x = mcunet_pack_low((uint32_t)*a, (uint32_t)zero);
+}
+
 typedef void mcunet_depthwise_kernel(mcunet_depthwise_run* run);
 
-/* The whole convolution for k and stride that are constants where this is inlined; channels:
- * the sums of four channels of a strip, scaled and stored. */
+/* The whole convolution for k and stride that are constants where this is inlined; single:
+ * one input channel for all output channels, at stride 2; channels: the sums of some channels of a
+ * strip, scaled and stored. */
 MCUNET_INLINE void mcunet_depthwise_square(const int8_t* in, int8_t* out, int16_t* scratch,
                                            const mcunet_depthwise_params* p, int32_t row,
-                                           int32_t rows, int32_t k, int32_t stride,
+                                           int32_t rows, int32_t k, int32_t stride, int32_t single,
                                            mcunet_depthwise_kernel* channels) {
-  const int32_t in_c = p->in_c, out_w = p->out_w, strip = MCUNET_DEPTHWISE_STRIP(k);
+  const int32_t in_c = p->in_c, out_c = single ? p->depth_multiplier : in_c, out_w = p->out_w,
+                strip = MCUNET_DEPTHWISE_STRIP(k);
   const int32_t most = stride == 1 ? strip : strip / 2;
   const int32_t weight_bytes = MCUNET_DEPTHWISE_WEIGHT_BYTES(k, stride);
   const int8_t zero[4] = {p->in_zero, p->in_zero, p->in_zero, p->in_zero};
@@ -231,10 +246,10 @@ MCUNET_INLINE void mcunet_depthwise_square(const int8_t* in, int8_t* out, int16_
   uint32_t* words = (uint32_t*)(void*)scratch;
   mcunet_depthwise_run run;
   run.zero = p->out_zero;
-  run.pitch = in_c;
-  run.last = 3 * in_c;
+  run.pitch = out_c;
+  run.last = 3 * out_c;
   run.least = run.zero == -128 ? (1 << 30) - 1 : INT32_MAX;
-  for (; rows > 0; ++row, --rows, out += out_w * in_c) {
+  for (; rows > 0; ++row, --rows, out += out_w * out_c) {
     const int32_t top = row * p->stride_h - p->pad_top;
     for (int32_t first = 0; first < out_w; first += most) {
       const int32_t count = out_w - first < most ? out_w - first : most;
@@ -262,32 +277,41 @@ MCUNET_INLINE void mcunet_depthwise_square(const int8_t* in, int8_t* out, int16_
       run.full = count / 4 * (stride == 1 ? 32 : 64) * k;
       run.rest = count % 4;
       run.count = count;
-      for (int32_t block = 0; block < in_c; block += 4) {
-        /* The last block of four begins earlier, and computes some channels again. */
-        const int32_t c0 = block + 4 <= in_c ? block : in_c - 4;
-        for (int32_t ky = 0; ky < (stride == 1 ? k - 1 : 0); ky += 2) {
-          const int8_t* a = lines[ky];
-          const int8_t* b = lines[ky + 1];
-          if (a || b)
-            mcunet_depthwise_widen_two(a ? a + c0 : zero, b ? b + c0 : zero, a ? in_c : 0,
-                                       b ? in_c : 0, inside + 4 * ky, begin, end - begin, k);
-        }
-        for (int32_t ky = stride == 1 ? k - 1 : 0; ky < k; ++ky) {
+      if (single) {
+        for (int32_t ky = 0; ky < k; ++ky) {
           if (lines[ky])
-            mcunet_depthwise_widen_one(lines[ky] + c0, in_c, inside + 4 * ky, begin, end - begin,
-                                       zeros, k);
+            mcunet_depthwise_widen_single(lines[ky], inside + 4 * ky, begin, end - begin,
+                                          p->in_zero, k);
+        }
+      }
+      for (int32_t block = 0; block < out_c; block += single ? out_c : 4) {
+        /* The last block of four begins earlier, and computes some channels again. */
+        const int32_t c0 = single || block + 4 <= out_c ? block : out_c - 4;
+        if (!single) {
+          for (int32_t ky = 0; ky < (stride == 1 ? k - 1 : 0); ky += 2) {
+            const int8_t* a = lines[ky];
+            const int8_t* b = lines[ky + 1];
+            if (a || b)
+              mcunet_depthwise_widen_two(a ? a + c0 : zero, b ? b + c0 : zero, a ? in_c : 0,
+                                         b ? in_c : 0, inside + 4 * ky, begin, end - begin, k);
+          }
+          for (int32_t ky = stride == 1 ? k - 1 : 0; ky < k; ++ky) {
+            if (lines[ky])
+              mcunet_depthwise_widen_one(lines[ky] + c0, in_c, inside + 4 * ky, begin, end - begin,
+                                         zeros, k);
+          }
         }
         run.x = words;
         run.weights = p->weights + (ptrdiff_t)c0 * weight_bytes;
         run.bias = p->bias + c0;
         run.multiplier = p->multiplier + c0;
         run.shift = p->shift + c0;
-        run.out = out + ((ptrdiff_t)first * in_c + c0);
-        run.channels = 4;
+        run.out = out + ((ptrdiff_t)first * out_c + c0);
+        run.channels = single ? out_c : 4;
         channels(&run);
       }
     }
-    mcunet_narrow(out, out_w * in_c, p->act_min, p->act_max);
+    mcunet_narrow(out, out_w * out_c, p->act_min, p->act_max);
   }
 }
 

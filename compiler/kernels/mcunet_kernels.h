@@ -88,6 +88,11 @@ void mcunet_depthwise_7x7(const int8_t* in, int8_t* out, int16_t* scratch,
 void mcunet_depthwise_7x7_s2(const int8_t* in, int8_t* out, int16_t* scratch,
                              const mcunet_depthwise_params* p, int32_t row, int32_t rows);
 
+/* Likewise with a kernel of 3x3 at a stride_w of 2, but in_c is 1 and depth_multiplier anything.
+ * scratch: MCUNET_DEPTHWISE_SCRATCH_BYTES(3) */
+void mcunet_depthwise_3x3_s2_single(const int8_t* in, int8_t* out, int16_t* scratch,
+                                    const mcunet_depthwise_params* p, int32_t row, int32_t rows);
+
 /* Fully connected, with bounded sums as for mcunet_conv_1x1. (Those with others are 1x1
  * convolutions whose pixels are the rows, for mcunet_conv_1x1_any.)
  * in:      [rows][in_c]

@@ -121,6 +121,7 @@ typedef mcunet_depthwise_params mcunet_depthwise_3x3_params;
 typedef mcunet_depthwise_params mcunet_depthwise_5x5_params;
 typedef mcunet_depthwise_params mcunet_depthwise_7x7_params;
 typedef mcunet_depthwise_params mcunet_depthwise_3x3_s2_params;
+typedef mcunet_depthwise_params mcunet_depthwise_3x3_s2_single_params;
 typedef mcunet_depthwise_params mcunet_depthwise_5x5_s2_params;
 typedef mcunet_depthwise_params mcunet_depthwise_7x7_s2_params;
 

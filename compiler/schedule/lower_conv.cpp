@@ -442,7 +442,9 @@ void lower_depthwise(Lowering& to) {
   std::vector<int32_t> sums(static_cast<size_t>(w[3]), 0);
   for (size_t i = 0; i < weights.size(); ++i) sums[i % sums.size()] += weights[i];
   const std::string usual = usual_kernel(to.graph(), to.op());
-  const bool square = is_square_depthwise(to.graph(), to.op()) && from.bounded && to.wants(usual);
+  const bool square = (is_square_depthwise(to.graph(), to.op()) ||
+                       is_single_channel_depthwise(to.graph(), to.op())) &&
+                      from.bounded && to.wants(usual);
   const std::string kernel = square ? usual : "depthwise";
   const Argument scratch =
       square ? to.scratch(MCUNET_DEPTHWISE_SCRATCH_BYTES(int64_t{w[2]})) : Argument{int64_t{0}};

@@ -55,7 +55,7 @@ void describe_conv(const Graph& graph, const Op& op, RowOp& row) {
     input.pixelwise = is_pointwise(graph, op) && w[0] <= w[3];
     const int32_t channels = attrs.planar_input ? x.shape[1] : x.shape[3];
     row.calls = channels / w[3];
-  } else if (is_square_depthwise(graph, op)) {
+  } else if (is_square_depthwise(graph, op) || is_single_channel_depthwise(graph, op)) {
     row.scratch = MCUNET_DEPTHWISE_SCRATCH_BYTES(int64_t{w[2]});
   } else if (is_convolution_of_one_channel(graph, op)) {
     row.scratch = MCUNET_CONV_SCRATCH_BYTES(int64_t{w[1]} * w[2]);
@@ -170,9 +170,16 @@ bool is_square_depthwise(const Graph& graph, const Op& op) {
          attrs.dilation_w == 1;
 }
 
+bool is_single_channel_depthwise(const Graph& graph, const Op& op) {
+  const auto& attrs = op.as<ConvAttrs>();
+  const Shape& w = graph.input(op, 1).shape;
+  return w[1] == 3 && w[2] == 3 && graph.input(op, 0).shape[3] == 1 && attrs.stride_w == 2 &&
+         attrs.dilation_h == 1 && attrs.dilation_w == 1;
+}
+
 bool is_convolution_of_one_channel(const Graph& graph, const Op& op) {
   const Shape& w = graph.input(op, 1).shape;
-  return graph.input(op, 0).shape[3] == 1 && !is_square_depthwise(graph, op) &&
+  return graph.input(op, 0).shape[3] == 1 && !is_single_channel_depthwise(graph, op) &&
          MCUNET_ROUND_UP_4(int64_t{w[1]} * w[2]) <= MCUNET_CONV_BOUNDED_TAPS;
 }
 

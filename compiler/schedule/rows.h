@@ -51,6 +51,9 @@ bool is_pointwise(const Graph& graph, const Op& op);
 // Whether DEPTHWISE_CONV_2D is of a shape that mcunet_depthwise_KxK takes.
 bool is_square_depthwise(const Graph& graph, const Op& op);
 
+// Whether DEPTHWISE_CONV_2D is of a shape that mcunet_depthwise_3x3_s2_single takes.
+bool is_single_channel_depthwise(const Graph& graph, const Op& op);
+
 // Whether DEPTHWISE_CONV_2D has one input channel and few taps: a convolution that
 // mcunet_conv_bounded takes.
 bool is_convolution_of_one_channel(const Graph& graph, const Op& op);

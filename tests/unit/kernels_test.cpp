@@ -649,24 +649,29 @@ Bytes pack_square(const Bytes& weights, int k, int stride, int channels) {
 TEST_CASE("depthwise convolution with a square kernel", "[kernels]") {
   using Kernel =
       void (*)(const int8_t*, int8_t*, int16_t*, const mcunet_depthwise_params*, int32_t, int32_t);
-  const Kernel kernels[] = {mcunet_depthwise_3x3, mcunet_depthwise_3x3_s2,
-                            mcunet_depthwise_5x5, mcunet_depthwise_5x5_s2,
-                            mcunet_depthwise_7x7, mcunet_depthwise_7x7_s2};
-  for (uint32_t seed = 0; seed < 900; ++seed) {
+  const Kernel kernels[] = {mcunet_depthwise_3x3,          mcunet_depthwise_3x3_s2,
+                            mcunet_depthwise_5x5,          mcunet_depthwise_5x5_s2,
+                            mcunet_depthwise_7x7,          mcunet_depthwise_7x7_s2,
+                            mcunet_depthwise_3x3_s2_single};
+  for (uint32_t seed = 0; seed < 1050; ++seed) {
     INFO("seed " << seed);
     Random r(seed);
-    const int which = r.in(0, 5), k = 3 + which / 2 * 2, stride = 1 + which % 2;
+    const int which = r.in(0, 6);
+    const bool single = which == 6;  // one input channel for all
+    const int k = single ? 3 : 3 + which / 2 * 2, stride = single ? 2 : 1 + which % 2;
     const bool wide = r.one_in(8);  // several strips
     mcunet_depthwise_params p{};
-    p.in_h = r.in(1, 9), p.in_w = r.in(1, wide ? 70 : 14), p.in_c = r.in(4, 13);
+    p.in_h = r.in(1, 9), p.in_w = r.in(1, wide ? 70 : 14), p.in_c = single ? 1 : r.in(4, 13);
     p.out_h = r.in(1, 5), p.out_w = r.in(1, wide ? 60 : 11);
-    p.depth_multiplier = p.dilation_h = p.dilation_w = 1;
+    p.depth_multiplier = static_cast<int16_t>(single ? r.in(1, 13) : 1);
+    p.dilation_h = p.dilation_w = 1;
     p.kernel_h = p.kernel_w = static_cast<int16_t>(k);
     p.stride_h = static_cast<int16_t>(r.in(1, 3)), p.stride_w = static_cast<int16_t>(stride);
     p.pad_top = static_cast<int16_t>(r.in(0, 4)), p.pad_left = static_cast<int16_t>(r.in(0, 4));
-    p.in_zero = r.byte(), p.out_zero = r.byte();
+    // With -128, as after ReLU6, and shifts to the right scaling takes its short way.
+    p.in_zero = r.byte(), p.out_zero = r.one_in(2) ? int8_t{-128} : r.byte();
     r.clamp(p.act_min, p.act_max);
-    const int c = p.in_c, taps = k * k, in_row = p.in_w * c;
+    const int c = p.in_c * p.depth_multiplier, taps = k * k, in_row = p.in_w * p.in_c;
     p.in_rows = p.in_h, p.in_row_stride = in_row + (r.one_in(2) ? r.in(1, 9) : 0);
     const Bytes in = r.bytes((p.in_h - 1) * p.in_row_stride + in_row);
     const Bytes weights = r.bytes(taps * c), packed = pack_square(weights, k, stride, c);
@@ -696,7 +701,8 @@ TEST_CASE("depthwise convolution with a square kernel", "[kernels]") {
           for (int t = 0; t < taps; ++t) {
             const int y = oy * p.stride_h - p.pad_top + t / k, x = ox * stride - p.pad_left + t % k;
             if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
-            acc += (in[at(y * p.in_row_stride + x * c + i)] - p.in_zero) * weights[at(t * c + i)];
+            const int channel = x * p.in_c + (single ? 0 : i);
+            acc += (in[at(y * p.in_row_stride + channel)] - p.in_zero) * weights[at(t * c + i)];
           }
           expected[o++] =
               naive_output(acc, multiplier[at(i)], shift[at(i)], p.out_zero, p.act_min, p.act_max);

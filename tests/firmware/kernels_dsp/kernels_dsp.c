@@ -207,19 +207,20 @@ static void run_depthwise_square(void) {
   static void (*const square[])(const int8_t*, int8_t*, int16_t*, const mcunet_depthwise_params*,
                                 int32_t, int32_t) = {
       mcunet_depthwise_3x3,    mcunet_depthwise_5x5,    mcunet_depthwise_7x7,
-      mcunet_depthwise_3x3_s2, mcunet_depthwise_5x5_s2, mcunet_depthwise_7x7_s2};
+      mcunet_depthwise_3x3_s2, mcunet_depthwise_5x5_s2, mcunet_depthwise_7x7_s2,
+      mcunet_depthwise_3x3_s2_single};
   const int32_t size = in(0, 2), stride = in(1, 2), first = in(1, 5), second = in(0, 3);
-  const int32_t wide = in(0, 4) == 0;
+  const int32_t wide = in(0, 4) == 0, single = size == 0 && stride == 2 && in(0, 2) == 0;
   mcunet_depthwise_params p = {.weights = weights,
                                .bias = bias,
                                .multiplier = multiplier,
                                .shift = shift,
                                .in_h = in(1, 8),
                                .in_w = in(1, wide ? 60 : 14),
-                               .in_c = in(4, 13),
+                               .in_c = single ? 1 : in(4, 13),
                                .out_h = first + second,
                                .out_w = in(1, wide ? 40 : 12),
-                               .depth_multiplier = 1,
+                               .depth_multiplier = (int16_t)(single ? in(1, 13) : 1),
                                .dilation_h = 1,
                                .dilation_w = 1,
                                .act_min = -128,
@@ -231,11 +232,12 @@ static void run_depthwise_square(void) {
   p.pad_top = (int16_t)in(0, 3);
   p.pad_left = (int16_t)in(0, 3);
   p.in_zero = byte();
-  p.out_zero = byte();
+  p.out_zero = (int8_t)(in(0, 1) == 0 ? -128 : byte()); /* as after ReLU6 */
   if (in(0, 2) == 0) p.act_min = -100;
   p.in_rows = ring_rows(p.in_h, p.kernel_h, 1);
   p.in_row_stride = p.in_w * p.in_c + in(0, 3);
-  const int32_t out_row = p.out_w * p.in_c, which = 3 * (stride - 1) + size;
+  const int32_t out_row = p.out_w * p.in_c * p.depth_multiplier;
+  const int32_t which = single ? 6 : 3 * (stride - 1) + size;
   square[which](in1, out, scratch, &p, 0, first);
   square[which](in1, out + first * out_row, scratch, &p, first, second);
   add_to_hash(out, (size_t)(p.out_h * out_row));

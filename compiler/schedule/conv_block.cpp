@@ -11,6 +11,10 @@ namespace {
 
 constexpr int32_t kLeastZero = -128;
 
+// Right shifts that have room in the constants: of both channels of a pair, and of the second one
+// where the output's zero point is the least.
+constexpr int kMostShift = 22, kMostShiftOfSecond = 16;
+
 // Of the sums of a channel, over all inputs.
 struct Bounds {
   int64_t low = 0, high = 0;
@@ -74,10 +78,36 @@ bool normalize(Channel& channel, const ConvChannels& all) {
   return true;
 }
 
+// Whether both scales give the same outputs for all sums in [low, high]. Outputs rise or fall with
+// the sum, so it is enough to look at both ends where neither changes in between.
+bool same_outputs(reference::QuantizedMultiplier a, reference::QuantizedMultiplier b, int64_t low,
+                  int64_t high) {
+  const auto output = [](int64_t sum, reference::QuantizedMultiplier scale) {
+    return reference::multiply_by_quantized_multiplier(static_cast<int32_t>(sum), scale);
+  };
+  const int32_t at_low = output(low, a), at_high = output(high, a);
+  if (at_low != output(low, b) || at_high != output(high, b)) return false;
+  if (at_low == at_high || high - low <= 1) return true;
+  const int64_t middle = low + (high - low) / 2;
+  return same_outputs(a, b, low, middle) && same_outputs(a, b, middle, high);
+}
+
+// Lets a scale shift right by no more than `most`, if its outputs stay the same: channels of small
+// scales have few of them, which a multiplier of fewer bits tells apart as well.
+void shift_less(Channel& channel, int most) {
+  const int excess = -channel.requantize.shift - most;
+  if (excess <= 0 || excess > 8 || channel.sums.magnitude() >= int64_t{1} << 30) return;
+  reference::QuantizedMultiplier less = channel.requantize;
+  less.multiplier = (less.multiplier + (1 << (excess - 1))) >> excess;
+  less.shift = -most;
+  if (same_outputs(channel.requantize, less, channel.sums.low, channel.sums.high))
+    channel.requantize = less;
+}
+
 bool fits_first(const Channel& u) {
   const int right = -u.requantize.shift;
   return u.sums.magnitude() < int64_t{1} << 30 && std::abs(int64_t{u.bias}) < int64_t{1} << 21 &&
-         right >= 1 && right <= 22;
+         right >= 1 && right <= kMostShift;
 }
 
 bool fits_second(const Channel& v, const Channel& u, int32_t out_zero) {
@@ -86,7 +116,8 @@ bool fits_second(const Channel& v, const Channel& u, int32_t out_zero) {
     if (v.weights[i] == -128 && u.weights[i] < 0) return false;  // 256 * v + u has 16 bits
   }
   return v.sums.magnitude() < int64_t{1} << 23 &&
-         (out_zero == kLeastZero ? right >= -6 && right <= 16 : right >= 1 && right <= 22);
+         (out_zero == kLeastZero ? right >= -6 && right <= kMostShiftOfSecond
+                                 : right >= 1 && right <= kMostShift);
 }
 
 int32_t word(uint32_t bits) { return static_cast<int32_t>(bits); }
@@ -118,8 +149,10 @@ std::optional<std::vector<int32_t>> pack_conv_block(ConvChannels channels) {
   const auto depth = static_cast<size_t>(MCUNET_CONV_BLOCK_DEPTH(row));
   for (size_t c = 0; c < count; c += 2) {
     const size_t second = std::min(c + 1, count - 1);
-    const Channel& u = all[second - 1];
-    const Channel& v = all[second];
+    Channel& u = all[second - 1];
+    Channel& v = all[second];
+    shift_less(u, kMostShift);
+    shift_less(v, least ? kMostShiftOfSecond : kMostShift);
     if (!fits_first(u) || !fits_second(v, u, channels.out_zero)) return std::nullopt;
     packed.push_back(word(static_cast<uint32_t>(u.bias) << 10 | shifts));
     packed.push_back(word(static_cast<uint32_t>(u.bias) + 256 * static_cast<uint32_t>(v.bias)));

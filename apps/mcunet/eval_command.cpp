@@ -39,6 +39,12 @@ struct Contestant {
   std::unique_ptr<ModelRunner> runner;
 };
 
+std::string place_text(const std::string& on) {
+  return on == "host"       ? "compiled C on this computer"
+         : on == "firmware" ? "firmware on the emulated core"
+                            : "on the interpreter";
+}
+
 double per_cent(int64_t part, int64_t whole) {
   return whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
 }
@@ -135,7 +141,7 @@ std::string Report::share_line(const char* name, int64_t hits) const {
 }
 
 void Report::print_table() const {
-  std::cout << "model:      " << model.model.path << ", on the " << command.on << "\n"
+  std::cout << "model:      " << model.model.path << ", " << place_text(command.on) << "\n"
             << "data:       " << command.data << ": " << dataset.kind() << ", "
             << group_digits(evaluation.images) << " images";
   if (!evaluation.skipped.empty())

@@ -113,8 +113,8 @@ NpyArray array_of(DType dtype, std::vector<int64_t> shape, const std::vector<T>&
   NpyArray array;
   array.dtype = dtype;
   array.shape = std::move(shape);
-  array.bytes.resize(values.size() * sizeof(T));
-  std::memcpy(array.bytes.data(), values.data(), array.bytes.size());
+  const auto* bytes = reinterpret_cast<const uint8_t*>(values.data());
+  array.bytes.assign(bytes, bytes + values.size() * sizeof(T));
   return array;
 }
 

@@ -184,7 +184,7 @@ TEST_CASE("batch norm and activations end in the convolution", "[import]") {
   model.node("Clip", {"c", "low", "high"}, {"y"});
   const Graph graph = read(model);
   REQUIRE(graph.ops.size() == 1);
-  CHECK(graph.ops[0].as<ConvAttrs>().activation == Activation::Relu6);
+  CHECK(graph.ops[0].as<ConvAttrs>().activation == mcunet::Activation::Relu6);
   const float* weights = graph.input(graph.ops[0], 1).constant<float>();
   CHECK(weights[0] == -8.0F);         // · 1/1
   CHECK(weights[2] == Approx(6.0F));  // −6 · −2/2

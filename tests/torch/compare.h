@@ -17,8 +17,8 @@ inline double difference(const std::vector<uint8_t>& bytes, const Shape& shape,
                          const at::Tensor& expected) {
   // Images lie as NHWC, whatever is no image to the importer in the framework's order.
   const std::vector<int64_t> sizes(shape.begin(), shape.end());
-  const bool moved = expected.dim() == 4 && expected.sizes().vec() != sizes;
-  const at::Tensor wanted = (moved ? expected.permute({0, 2, 3, 1}) : expected).contiguous();
+  const at::Tensor image = expected.dim() == 4 ? expected.permute({0, 2, 3, 1}) : expected;
+  const at::Tensor wanted = (image.sizes().vec() == sizes ? image : expected).contiguous();
   CAPTURE(wanted.sizes().vec(), sizes);
   REQUIRE(wanted.sizes().vec() == sizes);
   at::Tensor actual = at::empty(sizes);

@@ -109,6 +109,7 @@ class Reader {
     try {
       step();
     } catch (const Error& error) {
+      if (error.kind() == ErrorKind::Usage) throw;  // names its place itself
       for (const std::string& text : error.problems()) problem(error.kind(), place + ": " + text);
     }
   }

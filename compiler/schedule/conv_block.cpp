@@ -40,19 +40,21 @@ Bounds bounds_of(const int8_t* weights, size_t row, int32_t bias) {
   return bounds;
 }
 
+// What a sum becomes. The sum must not overflow, shifted left as the scale asks.
+int32_t output_of(int64_t sum, reference::QuantizedMultiplier scale, const ConvChannels& all) {
+  const int64_t y =
+      int64_t{reference::multiply_by_quantized_multiplier(static_cast<int32_t>(sum), scale)} +
+      all.out_zero;
+  return static_cast<int32_t>(std::clamp(y, int64_t{all.clamp.min}, int64_t{all.clamp.max}));
+}
+
 // The output if it is the same for all inputs.
 std::optional<int32_t> constant_output(const Channel& channel, const ConvChannels& all) {
   const reference::QuantizedMultiplier& scale = channel.requantize;
   // Outputs rise, or fall, with the sum as long as nothing wraps around.
   if (channel.sums.magnitude() >> (31 - std::max(scale.shift, 0)) != 0) return std::nullopt;
-  const auto output = [&](int64_t sum) {
-    const int64_t y =
-        int64_t{reference::multiply_by_quantized_multiplier(static_cast<int32_t>(sum), scale)} +
-        all.out_zero;
-    return static_cast<int32_t>(std::clamp(y, int64_t{all.clamp.min}, int64_t{all.clamp.max}));
-  };
-  const int32_t at_low = output(channel.sums.low);
-  if (at_low != output(channel.sums.high)) return std::nullopt;
+  const int32_t at_low = output_of(channel.sums.low, scale, all);
+  if (at_low != output_of(channel.sums.high, scale, all)) return std::nullopt;
   return at_low;
 }
 
@@ -78,30 +80,49 @@ bool normalize(Channel& channel, const ConvChannels& all) {
   return true;
 }
 
-// Whether both scales give the same outputs for all sums in [low, high]. Outputs rise or fall with
-// the sum, so it is enough to look at both ends where neither changes in between.
+// Whether both scales give the same outputs for all sums in [low, high]. Outputs rise with the sum,
+// so it is enough to look at both ends where neither changes in between.
 bool same_outputs(reference::QuantizedMultiplier a, reference::QuantizedMultiplier b, int64_t low,
-                  int64_t high) {
-  const auto output = [](int64_t sum, reference::QuantizedMultiplier scale) {
-    return reference::multiply_by_quantized_multiplier(static_cast<int32_t>(sum), scale);
-  };
-  const int32_t at_low = output(low, a), at_high = output(high, a);
-  if (at_low != output(low, b) || at_high != output(high, b)) return false;
+                  int64_t high, const ConvChannels& all) {
+  const int32_t at_low = output_of(low, a, all), at_high = output_of(high, a, all);
+  if (at_low != output_of(low, b, all) || at_high != output_of(high, b, all)) return false;
   if (at_low == at_high || high - low <= 1) return true;
   const int64_t middle = low + (high - low) / 2;
-  return same_outputs(a, b, low, middle) && same_outputs(a, b, middle, high);
+  return same_outputs(a, b, low, middle, all) && same_outputs(a, b, middle, high, all);
 }
 
-// Lets a scale shift right by no more than `most`, if its outputs stay the same: channels of small
-// scales have few of them, which a multiplier of fewer bits tells apart as well.
-void shift_less(Channel& channel, int most) {
-  const int excess = -channel.requantize.shift - most;
+// The first number in (low, high] for which `reached` holds, as it does for high and all between.
+template <typename Predicate>
+int64_t first_reached(int64_t low, int64_t high, Predicate reached) {
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    (reached(middle) ? high : low) = middle;
+  }
+  return high;
+}
+
+// Lets a scale shift right by no more than `most`, if its outputs stay the same. Channels of small
+// scales have few of them: a multiplier of fewer bits tells them apart as well, if it is chosen so
+// that the least output ends at the same sum.
+void shift_less(Channel& channel, int most, const ConvChannels& all) {
+  const reference::QuantizedMultiplier exact = channel.requantize;
+  const int64_t low = channel.sums.low, high = channel.sums.high;
+  const int excess = -exact.shift - most;
   if (excess <= 0 || excess > 8 || channel.sums.magnitude() >= int64_t{1} << 30) return;
-  reference::QuantizedMultiplier less = channel.requantize;
-  less.multiplier = (less.multiplier + (1 << (excess - 1))) >> excess;
-  less.shift = -most;
-  if (same_outputs(channel.requantize, less, channel.sums.low, channel.sums.high))
-    channel.requantize = less;
+  const int32_t least = output_of(low, exact, all);
+  if (least == output_of(high, exact, all)) return;
+  const int64_t step =
+      first_reached(low, high, [&](int64_t sum) { return output_of(sum, exact, all) > least; });
+  const int64_t near = exact.multiplier >> excess;
+  // Among the multipliers near the exact one, the outputs at `step` rise with a positive sum.
+  if (step <= 0) return;
+  const auto with = [&](int64_t multiplier) {
+    return reference::QuantizedMultiplier{static_cast<int32_t>(multiplier), -most};
+  };
+  const int64_t found = first_reached(near / 2, near + near / 2, [&](int64_t multiplier) {
+    return output_of(step, with(multiplier), all) > least;
+  });
+  if (same_outputs(exact, with(found), low, high, all)) channel.requantize = with(found);
 }
 
 bool fits_first(const Channel& u) {
@@ -151,8 +172,8 @@ std::optional<std::vector<int32_t>> pack_conv_block(ConvChannels channels) {
     const size_t second = std::min(c + 1, count - 1);
     Channel& u = all[second - 1];
     Channel& v = all[second];
-    shift_less(u, kMostShift);
-    shift_less(v, least ? kMostShiftOfSecond : kMostShift);
+    shift_less(u, kMostShift, channels);
+    shift_less(v, least ? kMostShiftOfSecond : kMostShift, channels);
     if (!fits_first(u) || !fits_second(v, u, channels.out_zero)) return std::nullopt;
     packed.push_back(word(static_cast<uint32_t>(u.bias) << 10 | shifts));
     packed.push_back(word(static_cast<uint32_t>(u.bias) + 256 * static_cast<uint32_t>(v.bias)));

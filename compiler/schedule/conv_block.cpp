@@ -10,10 +10,7 @@ namespace mcunet::compiler {
 namespace {
 
 constexpr int32_t kLeastZero = -128;
-
-// Right shifts that have room in the constants: of both channels of a pair, and of the second one
-// where the output's zero point is the least.
-constexpr int kMostShift = 22, kMostShiftOfSecond = 16;
+constexpr int kMostRight = 16;  // right shift that every channel may have
 
 // Of the sums of a channel, over all inputs.
 struct Bounds {
@@ -40,22 +37,62 @@ Bounds bounds_of(const int8_t* weights, size_t row, int32_t bias) {
   return bounds;
 }
 
-// What a sum becomes. The sum must not overflow, shifted left as the scale asks.
-int32_t output_of(int64_t sum, reference::QuantizedMultiplier scale, const ConvChannels& all) {
+int32_t output_of(int64_t sum, const reference::QuantizedMultiplier& scale,
+                  const ConvChannels& all) {
   const int64_t y =
       int64_t{reference::multiply_by_quantized_multiplier(static_cast<int32_t>(sum), scale)} +
       all.out_zero;
   return static_cast<int32_t>(std::clamp(y, int64_t{all.clamp.min}, int64_t{all.clamp.max}));
 }
 
+// Whether outputs rise, or fall, with the sum, which they do as long as nothing wraps around.
+bool monotonous(const Channel& channel) {
+  return channel.sums.magnitude() >> (31 - std::max(channel.requantize.shift, 0)) == 0;
+}
+
 // The output if it is the same for all inputs.
 std::optional<int32_t> constant_output(const Channel& channel, const ConvChannels& all) {
-  const reference::QuantizedMultiplier& scale = channel.requantize;
-  // Outputs rise, or fall, with the sum as long as nothing wraps around.
-  if (channel.sums.magnitude() >> (31 - std::max(scale.shift, 0)) != 0) return std::nullopt;
-  const int32_t at_low = output_of(channel.sums.low, scale, all);
-  if (at_low != output_of(channel.sums.high, scale, all)) return std::nullopt;
+  if (!monotonous(channel)) return std::nullopt;
+  const int32_t at_low = output_of(channel.sums.low, channel.requantize, all);
+  if (at_low != output_of(channel.sums.high, channel.requantize, all)) return std::nullopt;
   return at_low;
+}
+
+// Whether two scales give the same outputs for all sums from low to high: both rise, or fall.
+bool same_outputs(int64_t low, int64_t high, const reference::QuantizedMultiplier& a,
+                  const reference::QuantizedMultiplier& b, const ConvChannels& all) {
+  const int32_t at_low = output_of(low, a, all), at_high = output_of(high, a, all);
+  if (at_low != output_of(low, b, all) || at_high != output_of(high, b, all)) return false;
+  if (at_low == at_high || high - low <= 1) return true;
+  const int64_t middle = low + (high - low) / 2;
+  return same_outputs(low, middle, a, b, all) && same_outputs(middle, high, a, b, all);
+}
+
+// The least sum with an output above that of `low`; there is one up to `high`.
+int64_t first_step(int64_t low, int64_t high, const reference::QuantizedMultiplier& scale,
+                   const ConvChannels& all) {
+  const int32_t at_low = output_of(low, scale, all);
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    (output_of(middle, scale, all) > at_low ? high : low) = middle;
+  }
+  return high;
+}
+
+// Gives a channel the right shift that fits everywhere instead of a larger one, if there is a
+// multiplier with which no sum tells the two apart: outputs that take few values leave it room. The
+// multiplier is the least with which the first step up is where it was.
+void shorten_shift(Channel& channel, const ConvChannels& all) {
+  if (-channel.requantize.shift <= kMostRight || !monotonous(channel)) return;
+  const auto [low, high] = channel.sums;
+  const int64_t step = first_step(low, high, channel.requantize, all);
+  const int64_t value = output_of(low, channel.requantize, all) + 1 - all.out_zero;
+  if (step <= 0 || value < 1) return;
+  const int64_t scaled = (2 * value - 1) << (kMostRight - 1);  // before it is shifted
+  const int64_t multiplier = ((scaled << 31) - (int64_t{1} << 30) + step - 1) / step;
+  if (multiplier > std::numeric_limits<int32_t>::max()) return;
+  const reference::QuantizedMultiplier shorter{static_cast<int32_t>(multiplier), -kMostRight};
+  if (same_outputs(low, high, channel.requantize, shorter, all)) channel.requantize = shorter;
 }
 
 // Rewrites a channel so that the kernels may take it: constant outputs become a bias alone, a
@@ -77,58 +114,14 @@ bool normalize(Channel& channel, const ConvChannels& all) {
     channel.requantize.multiplier = -channel.requantize.multiplier;
   }
   channel.sums = bounds_of(channel.weights, channel.row, channel.bias);
+  shorten_shift(channel, all);
   return true;
-}
-
-// Whether both scales give the same outputs for all sums in [low, high]. Outputs rise with the sum,
-// so it is enough to look at both ends where neither changes in between.
-bool same_outputs(reference::QuantizedMultiplier a, reference::QuantizedMultiplier b, int64_t low,
-                  int64_t high, const ConvChannels& all) {
-  const int32_t at_low = output_of(low, a, all), at_high = output_of(high, a, all);
-  if (at_low != output_of(low, b, all) || at_high != output_of(high, b, all)) return false;
-  if (at_low == at_high || high - low <= 1) return true;
-  const int64_t middle = low + (high - low) / 2;
-  return same_outputs(a, b, low, middle, all) && same_outputs(a, b, middle, high, all);
-}
-
-// The first number in (low, high] for which `reached` holds, as it does for high and all between.
-template <typename Predicate>
-int64_t first_reached(int64_t low, int64_t high, Predicate reached) {
-  while (high - low > 1) {
-    const int64_t middle = low + (high - low) / 2;
-    (reached(middle) ? high : low) = middle;
-  }
-  return high;
-}
-
-// Lets a scale shift right by no more than `most`, if its outputs stay the same. Channels of small
-// scales have few of them: a multiplier of fewer bits tells them apart as well, if it is chosen so
-// that the least output ends at the same sum.
-void shift_less(Channel& channel, int most, const ConvChannels& all) {
-  const reference::QuantizedMultiplier exact = channel.requantize;
-  const int64_t low = channel.sums.low, high = channel.sums.high;
-  const int excess = -exact.shift - most;
-  if (excess <= 0 || excess > 8 || channel.sums.magnitude() >= int64_t{1} << 30) return;
-  const int32_t least = output_of(low, exact, all);
-  if (least == output_of(high, exact, all)) return;
-  const int64_t step =
-      first_reached(low, high, [&](int64_t sum) { return output_of(sum, exact, all) > least; });
-  const int64_t near = exact.multiplier >> excess;
-  // Among the multipliers near the exact one, the outputs at `step` rise with a positive sum.
-  if (step <= 0) return;
-  const auto with = [&](int64_t multiplier) {
-    return reference::QuantizedMultiplier{static_cast<int32_t>(multiplier), -most};
-  };
-  const int64_t found = first_reached(near / 2, near + near / 2, [&](int64_t multiplier) {
-    return output_of(step, with(multiplier), all) > least;
-  });
-  if (same_outputs(exact, with(found), low, high, all)) channel.requantize = with(found);
 }
 
 bool fits_first(const Channel& u) {
   const int right = -u.requantize.shift;
   return u.sums.magnitude() < int64_t{1} << 30 && std::abs(int64_t{u.bias}) < int64_t{1} << 21 &&
-         right >= 1 && right <= kMostShift;
+         right >= 1 && right <= 22;
 }
 
 bool fits_second(const Channel& v, const Channel& u, int32_t out_zero) {
@@ -137,8 +130,7 @@ bool fits_second(const Channel& v, const Channel& u, int32_t out_zero) {
     if (v.weights[i] == -128 && u.weights[i] < 0) return false;  // 256 * v + u has 16 bits
   }
   return v.sums.magnitude() < int64_t{1} << 23 &&
-         (out_zero == kLeastZero ? right >= -6 && right <= kMostShiftOfSecond
-                                 : right >= 1 && right <= kMostShift);
+         (out_zero == kLeastZero ? right >= -6 && right <= kMostRight : right >= 1 && right <= 22);
 }
 
 int32_t word(uint32_t bits) { return static_cast<int32_t>(bits); }
@@ -170,10 +162,8 @@ std::optional<std::vector<int32_t>> pack_conv_block(ConvChannels channels) {
   const auto depth = static_cast<size_t>(MCUNET_CONV_BLOCK_DEPTH(row));
   for (size_t c = 0; c < count; c += 2) {
     const size_t second = std::min(c + 1, count - 1);
-    Channel& u = all[second - 1];
-    Channel& v = all[second];
-    shift_less(u, kMostShift, channels);
-    shift_less(v, least ? kMostShiftOfSecond : kMostShift, channels);
+    const Channel& u = all[second - 1];
+    const Channel& v = all[second];
     if (!fits_first(u) || !fits_second(v, u, channels.out_zero)) return std::nullopt;
     packed.push_back(word(static_cast<uint32_t>(u.bias) << 10 | shifts));
     packed.push_back(word(static_cast<uint32_t>(u.bias) + 256 * static_cast<uint32_t>(v.bias)));

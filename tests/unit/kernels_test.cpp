@@ -557,6 +557,39 @@ TEST_CASE("1x1 convolution with int4 weights", "[kernels]") {
   }
 }
 
+TEST_CASE("block constants of channels with vanishing scales", "[kernels]") {
+  int packed_count = 0, varying = 0;
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    INFO("seed " << seed);
+    Random r(seed);
+    const int in_c = r.in(5, 60), pixels = 12;
+    const Bytes weights = r.bytes(2 * in_c);
+    const std::vector<int32_t> bias = {r.in(-100000, 100000), r.in(-100000, 100000)};
+    const std::vector<int32_t> multiplier = {r.in(1 << 30, std::numeric_limits<int32_t>::max()),
+                                             r.in(1 << 30, std::numeric_limits<int32_t>::max())};
+    const Bytes shift = {static_cast<int8_t>(r.in(-21, -17)), static_cast<int8_t>(r.in(-21, -17))};
+    const auto packed = pack(weights, bias, multiplier, shift, -128, -128, 127);
+    if (!packed) continue;
+    ++packed_count;
+    const Bytes in = r.bytes(pixels * in_c);
+    Bytes out(at(pixels * 2));
+    const mcunet_conv_1x1_params p{packed->data(), pixels, in_c, 2, -128, -128, 127, 0};
+    auto scratch = scratch_of(MCUNET_CONV_1X1_SCRATCH_BYTES(in_c));
+    mcunet_conv_1x1(in.data(), out.data(), scratch.data(), &p);
+    for (int i = 0; i < pixels * 2; ++i) {
+      int64_t acc = bias[at(i % 2)];
+      for (int k = 0; k < in_c; ++k)
+        acc += in[at(i / 2 * in_c + k)] * weights[at(i % 2 * in_c + k)];
+      const int8_t expected =
+          naive_output(acc, multiplier[at(i % 2)], shift[at(i % 2)], -128, -128, 127);
+      varying += expected != -128 ? 1 : 0;
+      REQUIRE(out[at(i)] == expected);
+    }
+  }
+  CHECK(packed_count > 150);
+  CHECK(varying > 20);
+}
+
 TEST_CASE("depthwise convolution", "[kernels]") {
   for (uint32_t seed = 0; seed < 600; ++seed) {
     INFO("seed " << seed);

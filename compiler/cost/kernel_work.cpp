@@ -173,10 +173,14 @@ std::vector<CycleTerm> cycle_terms(const KernelWork& work) {
     terms.push_back({"window rows", work.outputs() * work.window_h});
     terms.push_back({"products", work.outputs() * work.window_h * work.window_w});
   } else if (begins_with(kernel, "fully_connected")) {
+    // Four channels at a time, then one by one.
     const double rows = work.rows * work.width, steps = rounded_up(work.in_channels, 4);
+    const double fours = std::floor(work.channels / 4), left = work.channels - 4 * fours;
     terms.push_back({"widened", rows * steps});
-    terms.push_back({"outputs", rows * work.channels});
-    terms.push_back({"products", rows * work.channels * steps});
+    terms.push_back({"blocks", rows * fours});
+    terms.push_back({"products", rows * fours * steps});
+    terms.push_back({"single outputs", rows * left});
+    terms.push_back({"single products", rows * left * steps});
   } else if (kernel == "average_pool" || kernel == "max_pool") {
     terms.push_back({"pixels", work.rows * work.width});
     terms.push_back({"window rows", work.rows * work.width * work.window_h});

@@ -51,13 +51,14 @@ Graph unbounded(Graph graph) {
   return graph;
 }
 
-void pointwise(std::vector<Graph>& graphs) {
-  Sweep sweep(graphs, "pointwise");
+void pointwise(std::vector<Graph>& graphs, bool int4) {
+  Sweep sweep(graphs, int4 ? "pointwise int4" : "pointwise");
   const int32_t channels[][2] = {{8, 24},  {16, 8},   {16, 80},  {24, 120}, {40, 240}, {80, 16},
                                  {96, 33}, {120, 24}, {160, 31}, {240, 40}, {480, 96}, {5, 12}};
   for (const auto& [in, out] : channels) {
     for (const int32_t pixels : {1, 2, 3, 4, 5, 11, 22, 88}) {
       sweep.add({1, 1, pixels, in}, [&, out = out](GraphBuilder& b, TensorId x) {
+        b.weights.int4 = int4 ? 1 : 0;
         return b.conv(x, out, Window::square(1));
       });
     }
@@ -110,8 +111,8 @@ void depthwise(std::vector<Graph>& graphs) {
   }
 }
 
-void dense(std::vector<Graph>& graphs) {
-  Sweep sweep(graphs, "dense");
+void dense(std::vector<Graph>& graphs, bool int4) {
+  Sweep sweep(graphs, int4 ? "dense int4" : "dense");
   for (const int32_t in : {12, 64, 128, 250, 640}) {
     for (const int32_t out : {2, 8, 33, 128}) {
       for (const int32_t rows : {1, 2}) {
@@ -201,12 +202,14 @@ SweepGraph float_edges() {
 
 std::vector<SweepGraph> kernel_sweep() {
   std::vector<Graph> graphs;
-  pointwise(graphs);
+  pointwise(graphs, false);
   convolutions(graphs);
   const size_t bounded = graphs.size();
   for (size_t i = 0; i < bounded; ++i) graphs.push_back(unbounded(graphs[i]));
   depthwise(graphs);
-  dense(graphs);
+  pointwise(graphs, true);
+  dense(graphs, false);
+  dense(graphs, true);
   elementwise(graphs);
   reductions(graphs);
   movement(graphs);

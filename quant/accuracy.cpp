@@ -37,7 +37,7 @@ ConfidenceInterval wilson_interval(int64_t right, int64_t count) {
 }
 
 Accuracy measure_accuracy(const Graph& float_graph, const Graph& int8_graph, size_t count,
-                          const std::function<Labelled(size_t)>& load, int threads,
+                          const std::function<std::optional<Labelled>(size_t)>& load, int threads,
                           const ProgressHook& progress) {
   const reference::Interpreter wanted(float_graph), found(int8_graph);
   const Tensor& float_output = float_graph.tensor(float_graph.outputs[0]);
@@ -45,15 +45,16 @@ Accuracy measure_accuracy(const Graph& float_graph, const Graph& int8_graph, siz
   std::vector<Sums> of_slot(std::min(kSlots, count));
   for_each_slot(count, threads, "evaluating", progress, [&](size_t slot, size_t i) {
     Sums& sums = of_slot[slot];
-    const Labelled sample = load(i);
+    const std::optional<Labelled> sample = load(i);
+    if (!sample) return;
     const std::vector<float> a =
-        real_values(float_output, wanted.run(sample.inputs).front().data());
+        real_values(float_output, wanted.run(sample->inputs).front().data());
     const std::vector<float> b = real_values(
-        int8_output, found.run(quantize_sample(int8_graph, sample.inputs)).front().data());
+        int8_output, found.run(quantize_sample(int8_graph, sample->inputs)).front().data());
     const int float_class = predicted_class(a), int8_class = predicted_class(b);
     ++sums.counts.images;
-    sums.counts.float_right += float_class == sample.label ? 1 : 0;
-    sums.counts.int8_right += int8_class == sample.label ? 1 : 0;
+    sums.counts.float_right += float_class == sample->label ? 1 : 0;
+    sums.counts.int8_right += int8_class == sample->label ? 1 : 0;
     sums.counts.agreed += float_class == int8_class ? 1 : 0;
     for (size_t k = 0; k < a.size(); ++k) {
       const double difference = static_cast<double>(a[k]) - static_cast<double>(b[k]);

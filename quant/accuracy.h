@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "libmcunet/graph/graph.h"
 #include "quant/calibration.h"
@@ -33,10 +34,11 @@ struct Labelled {
 };
 
 // Runs both networks on `count` inputs, which `load` gives, one call per index, from several
-// threads. The class is the index of the largest element of the first output, the lowest among
-// equals; of an output with one element: whether it is at least 0.5. Does not depend on `threads`.
+// threads. Where it gives nothing, the input is left out. The class is the index of the largest
+// element of the first output, the lowest among equals; of an output with one element: whether it
+// is at least 0.5. Does not depend on `threads`.
 Accuracy measure_accuracy(const Graph& float_graph, const Graph& int8_graph, size_t count,
-                          const std::function<Labelled(size_t)>& load, int threads,
+                          const std::function<std::optional<Labelled>(size_t)>& load, int threads,
                           const ProgressHook& progress = {});
 
 }  // namespace mcunet::quant

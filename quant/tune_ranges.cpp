@@ -8,7 +8,7 @@
 namespace mcunet::quant {
 namespace {
 
-constexpr size_t kSamples = 24;
+constexpr size_t kSamples = 12;
 constexpr double kLeastGain = 0.01;  // dB; less is noise of the choice of samples
 
 struct Factors {
@@ -53,11 +53,13 @@ Encodings tune_ranges(const Graph& float_graph, const std::vector<Quantization>&
     const Quantization start = encodings.activations[first];
     const RealRange range = real_range(start), limit = real_range(widest[first]);
     Quantization found = start;
+    std::vector<Quantization> tried = {start};  // ends at 0 and at the limit do not move
     for (const Factors& factors : kTrials) {
       const Quantization trial =
           activation_encoding(std::max(range.low * factors.low, limit.low),
                               std::min(range.high * factors.high, limit.high));
-      if (trial == start) continue;
+      if (std::find(tried.begin(), tried.end(), trial) != tried.end()) continue;
+      tried.push_back(trial);
       set_group(encodings, group, trial);
       const double reached = score(encodings);
       if (reached < best + kLeastGain) continue;

@@ -16,7 +16,7 @@ namespace mcunet::quant {
 // beyond what `widest` spans. The loss that single layers know nothing of is what this sees: that
 // errors of one tensor may hardly matter, or that clipping hurts more than rounding.
 //
-// Cost: some four inferences of 24 samples for each group. Does not depend on `threads`.
+// Cost: one to six inferences of 12 samples for each group. Does not depend on `threads`.
 Encodings tune_ranges(const Graph& float_graph, const std::vector<Quantization>& widest,
                       Encodings encodings, const Calibration& calibration, int threads,
                       const ProgressHook& progress = {});

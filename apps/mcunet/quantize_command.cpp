@@ -116,17 +116,44 @@ Dataset open_labelled(const std::string& path) {
                                     "for each class, or a labels.csv");
 }
 
+// Classes beyond the network's outputs can only be a mistake.
+void check_labels(const Dataset& set, const Graph& network) {
+  const int64_t outputs = network.tensor(network.outputs[0]).elements();
+  const int64_t classes = std::max<int64_t>(outputs, 2);  // one output tells two classes apart
+  for (size_t i = 0; i < set.size(); ++i) {
+    const Sample& sample = set.sample(i);
+    if (*sample.label < classes) continue;
+    throw Error(ErrorKind::Input, "--eval: " + sample.name + " has the class " +
+                                      std::to_string(*sample.label) + ", but the network has " +
+                                      std::to_string(outputs) + " outputs");
+  }
+}
+
 quant::Accuracy evaluate(const QuantizeCommand& options, const Dataset& set,
                          const quant::Quantized& quantized, const Preprocess& preprocess,
                          const quant::ProgressHook& progress) {
   const Tensor& input = single_input(quantized.float_graph);
-  const auto load = [&](size_t i) {
+  std::vector<std::string> problem_of(set.size());  // one slot for each image, for its thread
+  const auto load = [&](size_t i) -> std::optional<quant::Labelled> {
     const Sample& sample = set.sample(i);
-    return quant::Labelled{{network_input(set.load(i), input, preprocess, sample.name)},
-                           sample.label.value()};
+    try {
+      return quant::Labelled{{network_input(set.load(i), input, preprocess, sample.name)},
+                             sample.label.value()};
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::Input) throw;
+      problem_of[i] = error.what();
+      return std::nullopt;
+    }
   };
-  return quant::measure_accuracy(quantized.float_graph, quantized.graph, set.size(), load,
-                                 options.threads, progress);
+  const quant::Accuracy accuracy = quant::measure_accuracy(
+      quantized.float_graph, quantized.graph, set.size(), load, options.threads, progress);
+  std::vector<std::string> problems;
+  for (const std::string& problem : problem_of) {
+    if (!problem.empty()) problems.push_back(problem);
+  }
+  check_skipped(problems, set.size());
+  for (const std::string& problem : problems) Log().warning(problem + "; left out");
+  return accuracy;
 }
 
 // The file's bytes, read back and held against TensorFlow Lite's rules before anyone sees them.
@@ -334,6 +361,7 @@ void QuantizeCommand::run() const {
   std::optional<Dataset> eval_set;
   if (!eval.empty()) eval_set = open_labelled(eval);
   const Graph network = import::import_network(model, import_options(*this));
+  if (eval_set) check_labels(*eval_set, network);
   const Preprocess steps = choose_preprocess(*this, network);
   const quant::Calibration calibration = load_calibration(*this, network, steps, log);
   Outcome outcome;

@@ -132,6 +132,7 @@ Graph compact(const Graph& graph) {
   }
   Graph result;
   result.name = graph.name;
+  result.metadata = graph.metadata;
   for (size_t t = 0; t < graph.tensors.size(); ++t) {
     if (new_id[t] == 0) new_id[t] = result.add_tensor(Tensor(graph.tensors[t]));
   }

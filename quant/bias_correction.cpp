@@ -202,7 +202,8 @@ Encodings correct_biases(const Graph& float_graph, const LinearMeans& means, Enc
   for (size_t i = 0; i < start.ops.size(); ++i) {
     if (progress) progress(kStage, static_cast<int64_t>(i), total);
     const auto found = layer_of_output.find(start.ops[i].outputs[0]);
-    if (found != layer_of_output.end() && means.count(found->second) > 0) {
+    if (found != layer_of_output.end() && means.count(found->second) > 0 &&
+        !start.input(start.ops[i], 0).is_constant()) {
       LayerEncoding& layer = encodings.layers.at(found->second);
       const std::vector<double> now =
           quantized_means(graph, start.ops[i], layer, tap_sums(graph, start.ops[i], live, threads));

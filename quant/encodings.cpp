@@ -9,9 +9,9 @@
 namespace mcunet::quant {
 namespace {
 
-// Narrower intervals than this get its scale: products of such scales must stay normal float32
-// numbers, since they are the scales of biases.
-constexpr float kLeastWidth = 1e-5F;
+// Narrower intervals than this get its scale: products of scales are the scales of biases and must
+// be normal float32 numbers, and HARD_SWISH and SOFTMAX refuse input scales below some 2e-7.
+constexpr float kLeastWidth = 1e-4F;
 
 }  // namespace
 

@@ -47,9 +47,16 @@ Quantized quantize(const Graph& float_graph, const Calibration& calibration,
   encodings.activations = choose_ranges(graph, seen, options.ranges);
   encodings.layers = encode_all_weights(graph, encodings.activations, {}, options.weight_scale);
   encodings = narrow_weights(graph, seen, std::move(encodings), calibration, options, progress);
-  if (options.correct_biases) {
-    encodings = correct_biases(graph, linear_means(split, seen, graph), std::move(encodings),
-                               calibration, options.threads, progress);
+  const auto correct = [&](Encodings before) {
+    if (!options.correct_biases) return before;
+    return correct_biases(graph, linear_means(split, seen, graph), std::move(before), calibration,
+                          options.threads, progress);
+  };
+  encodings = correct(std::move(encodings));
+  if (options.tune_ranges) {
+    encodings = tune_ranges(graph, choose_ranges(graph, seen, RangeMethod::MinMax),
+                            std::move(encodings), calibration, options.threads, progress);
+    encodings = correct(std::move(encodings));
   }
   if (options.reconstruct) {
     const ScaleGroups groups = scale_groups(graph);

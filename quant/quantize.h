@@ -1,6 +1,7 @@
 // Post-training quantization: a float network in, its int8 network out.
 //
-//   prepare → observe → equalize → ranges → weights → bias correction → reconstruct → assemble
+//   prepare → observe → equalize → ranges → weights → bias correction → (tune ranges)
+//   → (reconstruct) → assemble
 //
 // Each stage is a function of its own header; this one is their sequence.
 #pragma once
@@ -18,6 +19,7 @@
 #include "quant/ranges.h"
 #include "quant/reconstruct.h"
 #include "quant/report.h"
+#include "quant/tune_ranges.h"
 #include "quant/weights.h"
 
 namespace mcunet::quant {
@@ -31,6 +33,7 @@ struct QuantizeOptions {
   // Of Int8; Int4 always takes the least squared error, where clipping pays.
   WeightScale weight_scale = WeightScale::Max;
   bool correct_biases = true;
+  bool tune_ranges = false;  // against the network's outputs; takes minutes
   WeightBits weights = WeightBits::Int8;
   // Of Mixed: bytes of flash that the model may take, and what they are counted with.
   int64_t max_flash = 0;

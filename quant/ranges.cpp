@@ -261,6 +261,22 @@ Interval choose(const Histogram& histogram, const Interval& range, RangeMethod m
   return range;
 }
 
+// The reference's HARD_SWISH refuses an output whose steps are less than 1/128 of the input's; half
+// of that leaves room for those who tune ranges later.
+void widen_hard_swish(const Graph& graph, const ScaleGroups& groups,
+                      std::vector<Quantization>& encodings) {
+  constexpr float kMostInputSteps = 64;
+  for (const Op& op : graph.ops) {
+    if (op.kind != OpKind::HardSwish) continue;
+    const float input = encodings[static_cast<size_t>(op.inputs[0])].scale();
+    const auto output = static_cast<size_t>(op.outputs[0]);
+    const auto& group = groups.groups[static_cast<size_t>(groups.group[output])];
+    const float least = input / kMostInputSteps;
+    if (encodings[output].scale() >= least) continue;
+    for (const TensorId id : group.tensors) encodings[static_cast<size_t>(id)].scales[0] = least;
+  }
+}
+
 TensorStatistics statistics_of_constant(const Tensor& tensor) {
   const auto* values = tensor.constant<float>();
   const auto count = static_cast<size_t>(tensor.elements());
@@ -330,6 +346,7 @@ std::vector<Quantization> choose_ranges(const Graph& graph, const Statistics& st
     }
     for (const TensorId id : group.tensors) encodings[static_cast<size_t>(id)] = chosen;
   }
+  widen_hard_swish(graph, groups, encodings);
   return encodings;
 }
 

@@ -8,10 +8,7 @@
 #include "apps/mcunet/command.h"
 #include "apps/mcunet/torch_door.h"
 #include "libmcunet/board/size.h"
-#include "libmcunet/checkpoint/state_dict.h"
 #include "libmcunet/data/network_input.h"
-#include "libmcunet/netspec/read.h"
-#include "libmcunet/netspec/trained.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/log.h"
 #include "libmcunet/support/progress.h"
@@ -21,6 +18,7 @@
 #include "libmcunet/tflite/writer.h"
 #include "quant/accuracy.h"
 #include "quant/assemble.h"
+#include "quant/import/import.h"
 #include "quant/quantize.h"
 
 namespace mcunet::app {
@@ -28,18 +26,21 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr const char* kDefaultPreprocess = "imagenet";
 constexpr size_t kWorst = 5;  // layers that are named
 
 struct QuantizeCommand {
   std::string model, checkpoint, calib, output, eval;
-  std::string preprocess = "imagenet", io = "int8", weights = "int8", max_flash;
+  std::string preprocess, io = "int8", weights = "int8", max_flash;
   std::string ranges = "mse", weight_scale = "max", progress = "auto";
+  std::vector<int32_t> input_shape;
+  int32_t resolution = 0;
   std::string rounding = "adaptive";
   int64_t iterations = 0;
   size_t calib_count = 100;
   double max_drop = 0;
   bool drop_limited = false;
-  bool no_equalize = false, no_bias_correction = false, json = false;
+  bool no_equalize = false, no_bias_correction = false, tune_ranges = false, json = false;
   uint64_t seed = 0;
   int threads = 0;
   TargetOptions target;
@@ -77,24 +78,21 @@ ProgressMode progress_mode(const std::string& name) {
   return name == "none" ? ProgressMode::None : ProgressMode::Auto;
 }
 
-Graph load_float_network(const std::string& path, const std::string& checkpoint) {
-  const std::filesystem::path file(path);
-  if (file.extension() == ".json") {
-    if (checkpoint.empty()) {
-      throw Error(ErrorKind::Usage,
-                  path + ": a description has no weights; give them with --checkpoint W.pth");
-    }
-    netspec::TrainedOptions options;
-    options.name = file.stem().string();
-    options.description = path;
-    options.checkpoint = checkpoint;
-    return netspec::build_trained_graph(
-        netspec::read_description(read_text_file(path), path),
-        checkpoint::read_state_dict(std::filesystem::path(checkpoint)), options);
-  }
-  if (!checkpoint.empty())
-    throw Error(ErrorKind::Usage, "--checkpoint belongs to the .json of a network description");
-  return read_tflite(read_file(path), file.stem().string());
+import::ImportOptions import_options(const QuantizeCommand& command){import::ImportOptions options;
+options.checkpoint = command.checkpoint;
+if (!command.input_shape.empty()) options.input_shape = command.input_shape;
+if (command.resolution > 0) options.resolution = command.resolution;
+return options;
+}  // namespace
+
+Preprocess choose_preprocess(const QuantizeCommand& command, const Graph& network) {
+  const std::optional<Preprocess> stored = stored_preprocess(network);
+  const Preprocess chosen = !command.preprocess.empty() ? find_preprocess(command.preprocess)
+                            : stored                    ? *stored
+                                                        : find_preprocess(kDefaultPreprocess);
+  if (!chosen.raw_pixels) return chosen;
+  throw Error(ErrorKind::Usage, "--preprocess " + chosen.name +
+                                    " is for integer inputs; say how the float network is fed");
 }
 
 quant::Calibration load_calibration(const QuantizeCommand& options, const Graph& network,
@@ -202,6 +200,7 @@ std::string method_text(const QuantizeCommand& options) {
   std::string text = options.no_equalize ? "" : "equalization, ";
   text += "ranges " + options.ranges + ", weight scales " + options.weight_scale;
   if (!options.no_bias_correction) text += ", bias correction";
+  if (options.tune_ranges) text += ", ranges tuned";
   if (options.rounding == "adaptive") text += ", adaptive rounding";
   return text;
 }
@@ -224,11 +223,10 @@ void print_document(const QuantizeCommand& options, const Outcome& outcome) {
                         : options.weights == "int4" ? ordered_json(4)
                                                     : ordered_json("mixed");
   out["io"] = options.io;
-  out["method"] = {{"equalize", !options.no_equalize},
-                   {"ranges", options.ranges},
-                   {"weight_scale", options.weight_scale},
-                   {"bias_correction", !options.no_bias_correction},
-                   {"rounding", options.rounding}};
+  out["method"] = {
+      {"equalize", !options.no_equalize},     {"ranges", options.ranges},
+      {"weight_scale", options.weight_scale}, {"bias_correction", !options.no_bias_correction},
+      {"tune_ranges", options.tune_ranges},   {"rounding", options.rounding}};
   out["calibration"] = {{"samples", outcome.samples}, {"sqnr_db", decibels(report.output_sqnr_db)}};
   out["layers"] = ordered_json::array();
   for (const quant::LayerReport& layer : report.layers) out["layers"].push_back(layer_json(layer));
@@ -300,6 +298,7 @@ quant::QuantizeOptions quantize_options(const QuantizeCommand& command,
   options.weight_scale =
       command.weight_scale == "mse" ? quant::WeightScale::Mse : quant::WeightScale::Max;
   options.correct_biases = !command.no_bias_correction;
+  options.tune_ranges = command.tune_ranges;
   options.weights = command.weights == "int4"    ? quant::WeightBits::Int4
                     : command.weights == "mixed" ? quant::WeightBits::Mixed
                                                  : quant::WeightBits::Int8;
@@ -324,11 +323,7 @@ void QuantizeCommand::run() const {
                                                     : compiler::EdgeType::Int8;
   const compiler::CompileOptions compile_options = target.compile_options(stem, {edge, false});
   const quant::QuantizeOptions options = quantize_options(*this, compile_options);
-  const Preprocess steps = find_preprocess(preprocess);
-  if (steps.raw_pixels) {
-    throw Error(ErrorKind::Usage, "--preprocess " + preprocess +
-                                      " is for integer inputs; say how the float network is fed");
-  }
+  if (!preprocess.empty()) find_preprocess(preprocess);  // a typo shows at once
   StageProgress bars(progress_mode(progress));
   const quant::ProgressHook hook = [&bars](const std::string& stage, int64_t done, int64_t total) {
     bars(stage, done, total);
@@ -336,7 +331,8 @@ void QuantizeCommand::run() const {
 
   std::optional<Dataset> eval_set;
   if (!eval.empty()) eval_set = open_labelled(eval);
-  const Graph network = load_float_network(model, checkpoint);
+  const Graph network = import::import_network(model, import_options(*this));
+  const Preprocess steps = choose_preprocess(*this, network);
   const quant::Calibration calibration = load_calibration(*this, network, steps, log);
   Outcome outcome;
   outcome.samples = calibration.samples.size();
@@ -345,6 +341,7 @@ void QuantizeCommand::run() const {
 
   Graph result = quant::compact(compiler::add_edges(outcome.quantized.graph, edge));
   result.name = stem;
+  store_preprocess(result, steps);
   const std::vector<uint8_t> bytes = checked_file(result, stem);
   outcome.file_bytes = bytes.size();
   std::vector<std::string> exceeded;
@@ -369,7 +366,7 @@ void QuantizeCommand::run() const {
   throw Error(ErrorKind::Mismatch, std::move(exceeded));
 }
 
-}  // namespace
+}  // namespace mcunet::app
 
 void add_quantize(CLI::App& app) {
   auto command = std::make_shared<QuantizeCommand>();
@@ -381,12 +378,22 @@ void add_quantize(CLI::App& app) {
                 "--max-drop 1 -o net.tflite",
                 "mcunet quantize model.tflite --calib images/ --weights mixed --max-flash 512k "
                 "-o small.tflite"}));
-  sub->add_option("model", command->model,
-                  "float32 .tflite file, or the .json of an MCUNet network with --checkpoint")
+  sub->add_option(
+         "model", command->model,
+         "float network: .tflite, ONNX, TorchScript, or the .json of an MCUNet network with "
+         "--checkpoint")
       ->required();
   sub->add_option("-o,--output", command->output, "the .tflite file to write")->required();
   sub->add_option("--checkpoint", command->checkpoint,
                   "weights for a .json description: a state dict of PyTorch");
+  sub->add_option("--resolution", command->resolution,
+                  "rows and columns of the input image instead of the file's")
+      ->check(CLI::PositiveNumber);
+  sub->add_option("--input-shape", command->input_shape,
+                  "shape of the input as the file's framework has it, such as 1,3,160,160; "
+                  "TorchScript needs it")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
   const char* data = "Data";
   sub->add_option("--calib", command->calib,
                   "inputs to calibrate with: a folder of images, or an .npy, IDX or CIFAR-10 file")
@@ -397,8 +404,8 @@ void add_quantize(CLI::App& app) {
       ->capture_default_str()
       ->group(data);
   sub->add_option("--preprocess", command->preprocess,
-                  "how the float network is fed: imagenet, zero-one, minus-one-one or a JSON file")
-      ->capture_default_str()
+                  "how the float network is fed: imagenet, zero-one, minus-one-one or a JSON file "
+                  "(default: what is stored in the model, else imagenet)")
       ->group(data);
   sub->add_option("--eval", command->eval,
                   "labelled images: top-1 of the float and the int8 network")
@@ -427,6 +434,9 @@ void add_quantize(CLI::App& app) {
       ->capture_default_str()
       ->group(method);
   sub->add_flag("--no-bias-correction", command->no_bias_correction, "leave the biases as they are")
+      ->group(method);
+  sub->add_flag("--tune-ranges", command->tune_ranges,
+                "try other ranges against the network's outputs; takes minutes")
       ->group(method);
   sub->add_option("--rounding", command->rounding,
                   "adaptive: weights, biases and ranges are tuned together against the float "

@@ -284,15 +284,32 @@ TEST_CASE("equalization leaves channels alone that RELU6 cuts off", "[quantize]"
   CHECK(largest_difference(graph, equalized.graph, samples) < 1e-4);
 }
 
-TEST_CASE("ranges: RELU6 as it is, outliers cut off by mse but not by minmax", "[quantize]") {
+TEST_CASE("ranges: RELU6 as it is, minmax spans all, mse has the least error", "[quantize]") {
   Graph graph = chain(Activation::Relu6);
   Tensor& bias = graph.tensor(graph.ops[0].inputs[2]);
   set_floats(bias, std::vector<float>(static_cast<size_t>(bias.elements()), 6.5F));
-  Calibration samples = random_samples(graph, 4, 5);
-  // One huge input value: an outlier of the input tensor.
-  auto* input = reinterpret_cast<float*>(samples.samples[0][0].data());
-  input[5] = 40;
+  // Most values are small, few are large.
+  Calibration samples = random_samples(graph, 40, 5);
+  for (Calibration::Sample& sample : samples.samples) {
+    auto* values = reinterpret_cast<float*>(sample[0].data());
+    for (size_t i = 0; i < 216; ++i) values[i] = 4 * values[i] * values[i] * values[i];
+  }
   const Statistics seen = observe(graph, samples, 1);
+  const auto input = static_cast<size_t>(graph.inputs[0]);
+  const auto error_of = [&](const Quantization& q) {
+    double error = 0;
+    for (const Calibration::Sample& sample : samples.samples) {
+      const auto* values = reinterpret_cast<const float*>(sample[0].data());
+      for (size_t i = 0; i < 216; ++i) {
+        const float level = std::round(values[i] / q.scale()) + static_cast<float>(q.zero_point());
+        const float clamped = std::min(std::max(level, -128.0F), 127.0F);
+        const float real = q.scale() * (clamped - static_cast<float>(q.zero_point()));
+        error += std::pow(static_cast<double>(values[i] - real), 2);
+      }
+    }
+    return error;
+  };
+  const double least = error_of(choose_ranges(graph, seen, RangeMethod::Mse)[input]);
   for (const RangeMethod method :
        {RangeMethod::Mse, RangeMethod::MinMax, RangeMethod::Percentile, RangeMethod::Kl}) {
     CAPTURE(range_method_name(method));
@@ -301,10 +318,11 @@ TEST_CASE("ranges: RELU6 as it is, outliers cut off by mse but not by minmax", "
     const Quantization& relu6 = ranges[static_cast<size_t>(graph.ops[0].outputs[0])];
     CHECK(relu6.zero_point() == -128);
     CHECK(relu6.scale() == Approx(6.0 / 255));
-    const RealRange image = real_range(ranges[static_cast<size_t>(graph.inputs[0])]);
-    if (method == RangeMethod::MinMax) CHECK(image.high == Approx(40).epsilon(0.02));
-    if (method == RangeMethod::Mse) CHECK(image.high < 39);
+    const RealRange image = real_range(ranges[input]);
+    if (method == RangeMethod::MinMax) CHECK(image.high == Approx(4).epsilon(0.02));
+    CHECK(image.high <= 4.1F);
     CHECK(image.high >= 0.5F);
+    CHECK(least <= 1.01 * error_of(ranges[input]));
   }
   CHECK_THROWS_WITH(parse_range_method("minmx"), Catch::Contains("did you mean \"minmax\"?"));
 }

@@ -344,11 +344,11 @@ bool is_legacy(const std::vector<uint8_t>& bytes) {
 
 }  // namespace
 
-bool is_checkpoint(const std::vector<uint8_t>& bytes) {
+bool is_checkpoint(const std::vector<uint8_t>& bytes, const std::string& place) {
   if (is_legacy(bytes)) return true;
   const ByteView view = {bytes.data(), bytes.size()};
   if (!is_zip(view)) return false;
-  const ZipArchive archive(view, "zip file");
+  const ZipArchive archive(view, place);
   const std::optional<std::string> root = zip_root(archive);
   return root.has_value() && !is_torchscript(archive, *root);
 }

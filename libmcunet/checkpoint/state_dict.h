@@ -18,8 +18,8 @@ namespace mcunet::checkpoint {
 using StateDict = std::map<std::string, Tensor>;
 
 // Whether the bytes begin like a file of torch.save(): the legacy form, or a zip file that is no
-// TorchScript program.
-bool is_checkpoint(const std::vector<uint8_t>& bytes);
+// TorchScript program. Throws Error(Input) for a damaged zip file; `place` names it.
+bool is_checkpoint(const std::vector<uint8_t>& bytes, const std::string& place);
 
 // Reads what torch.save(model.state_dict(), path) writes, in the zip form (PyTorch 1.6 and later)
 // and the legacy one. Where the file holds a dict of several things, the state dict is the entry

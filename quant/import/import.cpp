@@ -82,10 +82,10 @@ Graph from_torchscript(const std::vector<uint8_t>& bytes, const std::string& pat
 
 }  // namespace
 
-NetworkFile network_file(const std::vector<uint8_t>& bytes) {
+NetworkFile network_file(const std::vector<uint8_t>& bytes, const std::string& place) {
   if (bytes.size() >= 8 && std::memcmp(bytes.data() + 4, "TFL3", 4) == 0)
     return NetworkFile::TfLite;
-  if (checkpoint::is_checkpoint(bytes)) return NetworkFile::Checkpoint;
+  if (checkpoint::is_checkpoint(bytes, place)) return NetworkFile::Checkpoint;
   if (checkpoint::is_zip({bytes.data(), bytes.size()})) return NetworkFile::TorchScript;
   if (looks_like_json(bytes)) return NetworkFile::Description;
   if (looks_like_onnx(bytes)) return NetworkFile::Onnx;
@@ -94,7 +94,7 @@ NetworkFile network_file(const std::vector<uint8_t>& bytes) {
 
 Graph import_network(const std::string& path, const ImportOptions& options) {
   const std::vector<uint8_t> bytes = read_file(path);
-  const NetworkFile kind = network_file(bytes);
+  const NetworkFile kind = network_file(bytes, path);
   if (kind != NetworkFile::Description && !options.checkpoint.empty())
     misused(path, "only a network description (.json) takes a checkpoint");
   switch (kind) {

@@ -30,8 +30,8 @@ enum class NetworkFile : uint8_t {
   Unknown,
 };
 
-// By content, not by name.
-NetworkFile network_file(const std::vector<uint8_t>& bytes);
+// By content, not by name. Throws Error(Input) for a damaged zip file; `place` names it.
+NetworkFile network_file(const std::vector<uint8_t>& bytes, const std::string& place);
 
 // The validated graph with float32 activations and weights, NHWC, batch norm folded, activations
 // fused (docs/import.md). The graph's name is the file's stem.

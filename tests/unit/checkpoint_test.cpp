@@ -106,7 +106,7 @@ TEST_CASE("both forms of PyTorch's checkpoints are read", "[checkpoint]") {
   const std::string name = GENERATE("torch_zip.pth", "torch_legacy.pth");
   CAPTURE(name);
   const Bytes bytes = fixture(name);
-  CHECK(is_checkpoint(bytes));
+  CHECK(is_checkpoint(bytes, "file"));
   const StateDict tensors = read_state_dict(bytes, name);
   REQUIRE(tensors.size() == 9);
   CHECK(tensors.at("view").shape == Shape{2, 2});
@@ -134,7 +134,7 @@ TEST_CASE("what is written is read again", "[checkpoint]") {
   add(tensor_of<int8_t>("bytes", DType::Int8, {3}, {-1, 0, 1}));
   add(tensor_of<float>("empty", DType::Float32, {0, 4}, {}));
   const Bytes bytes = write_state_dict(tensors);
-  CHECK(is_checkpoint(bytes));
+  CHECK(is_checkpoint(bytes, "file"));
   CHECK(bytes == write_state_dict(tensors));
   const StateDict read = read_state_dict(bytes, "written");
   REQUIRE(read.size() == tensors.size());
@@ -229,7 +229,7 @@ TEST_CASE("pickles that refer to themselves or waste memory end", "[checkpoint]"
 TEST_CASE("what is no checkpoint says what it is", "[checkpoint]") {
   CHECK_THAT(error_of({}).what(), Contains("not a PyTorch checkpoint"));
   CHECK_THAT(error_of({'T', 'F', 'L', '3', 0, 0}).what(), Contains("not a PyTorch checkpoint"));
-  CHECK_FALSE(is_checkpoint({}));
+  CHECK_FALSE(is_checkpoint({}, "file"));
   Bytes foreign = legacy("}");
   foreign[20] = 7;
   CHECK_THAT(error_of(foreign).what(), Contains("weights.pth"));

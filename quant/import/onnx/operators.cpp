@@ -496,11 +496,11 @@ bool Node::all_constant() const {
                      [](const Value& value) { return std::holds_alternative<Constant>(value); });
 }
 
-bool is_supported(const std::string& kind) {
+bool is_onnx_operator(const std::string& kind) {
   return kind == "Split" || handlers().count(kind) != 0;
 }
 
-std::string supported_kinds() {
+std::string onnx_operators() {
   std::string all;
   for (const auto& [kind, handler] : handlers()) all += (all.empty() ? "" : ", ") + kind;
   return all + ", Split";

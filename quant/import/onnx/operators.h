@@ -44,7 +44,7 @@ class Node {
 std::vector<Value> translate(const std::string& kind, const Node& node, size_t outputs,
                              Builder& builder);
 
-bool is_supported(const std::string& kind);
-std::string supported_kinds();  // "Abs, Add, …"
+bool is_onnx_operator(const std::string& kind);
+std::string onnx_operators();  // "Abs, Add, …"
 
 }  // namespace mcunet::import

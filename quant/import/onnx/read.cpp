@@ -36,7 +36,7 @@ class Reader {
     for (int i = 0; i < model_.graph().node_size(); ++i) {
       if (needed_[static_cast<size_t>(i)]) read_node(i);
     }
-    if (foreign_) problems_.push_back(options_.name + ": supported are " + supported_kinds());
+    if (foreign_) problems_.push_back(options_.name + ": supported are " + onnx_operators());
     std::vector<std::pair<std::string, Activation>> outputs = read_outputs();
     stop_if_problems();
     return builder_.finish(outputs);
@@ -109,6 +109,7 @@ class Reader {
     try {
       step();
     } catch (const Error& error) {
+      if (error.kind() == ErrorKind::Usage) throw;  // names its place itself
       for (const std::string& text : error.problems()) problem(error.kind(), place + ": " + text);
     }
   }
@@ -190,7 +191,7 @@ class Reader {
     const std::string place =
         "node " + std::to_string(index) + " '" + proto.name() + "' " + proto.op_type();
     const bool own = proto.domain().empty() || proto.domain() == "ai.onnx";
-    if (!own || !is_supported(proto.op_type())) {
+    if (!own || !is_onnx_operator(proto.op_type())) {
       problem(ErrorKind::Unsupported, place + ": this operator is not supported" +
                                           (own ? "" : " (domain " + proto.domain() + ")"));
       foreign_ = true;

@@ -539,9 +539,9 @@ std::array<int64_t, 2> Call::pair(const char* name) const {
   return {values[0], values[1]};
 }
 
-bool is_supported(const std::string& kind) { return handlers().count(short_name(kind)) != 0; }
+bool is_torch_operator(const std::string& kind) { return handlers().count(short_name(kind)) != 0; }
 
-std::string supported_kinds() {
+std::string torch_operators() {
   std::string all;
   for (const auto& [kind, handler] : handlers()) all += (all.empty() ? "" : ", ") + kind;
   return all;

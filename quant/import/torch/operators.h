@@ -52,8 +52,8 @@ class Call {
   std::vector<Item> arguments_;
 };
 
-bool is_supported(const std::string& kind);  // "aten::conv2d"
-std::string supported_kinds();               // "abs, adaptive_avg_pool2d, …"
+bool is_torch_operator(const std::string& kind);  // "aten::conv2d"
+std::string torch_operators();                    // "abs, adaptive_avg_pool2d, …"
 
 Item translate(const std::string& kind, const Call& call, Builder& builder);
 

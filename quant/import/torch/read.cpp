@@ -62,7 +62,7 @@ class Program {
     stop_if_problems();
     run_block(*graph_->block());
     if (foreign_)
-      problems_.push_back(options_.name + ": supported are aten::{" + supported_kinds() + "}");
+      problems_.push_back(options_.name + ": supported are aten::{" + torch_operators() + "}");
     stop_if_problems();
     std::vector<std::pair<std::string, Activation>> outputs;
     for (const jit::Value* output : graph_->outputs())
@@ -167,7 +167,7 @@ class Program {
     } catch (const Error& error) {
       for (const std::string& text : error.problems()) problem(error.kind(), place + ": " + text);
     } catch (const std::exception& error) {  // LibTorch's
-      problem(ErrorKind::Input, place + ": " + first_line(error.what()));
+      problem(ErrorKind::Input, place + ": LibTorch: " + first_line(error.what()));
     }
   }
 
@@ -187,7 +187,7 @@ class Program {
                                    [](const Item& i) { return i.known() != nullptr; });
     if (known) return evaluate_known(node, inputs);
     const std::string functional = without_underscore(node, kind);
-    if (!is_supported(functional)) {
+    if (!is_torch_operator(functional)) {
       foreign_ = true;
       unsupported("this operator is not supported");
     }
@@ -255,9 +255,37 @@ class Program {
     if (node.isNondeterministic()) unsupported("random numbers");
     jit::Stack stack;
     for (const Item& input : inputs) stack.push_back(*input.known());
-    node.getOperation()(stack);
+    run_known(node, stack);
     if (stack.size() != node.outputs().size()) unsound("gives another number of values");
     for (size_t i = 0; i < stack.size(); ++i) set(node, i, {stack[i]});
+  }
+
+  // What takes any number of values is no operator of LibTorch's registry.
+  static void run_known(const jit::Node& node, jit::Stack& stack) {
+    switch (node.kind()) {
+      case c10::prim::ListConstruct: {
+        const auto& type = node.output()->type()->expectRef<c10::ListType>();
+        c10::impl::GenericList list(type.getElementType());
+        for (const c10::IValue& value : stack) list.push_back(value);
+        stack = {c10::IValue(list)};
+        return;
+      }
+      case c10::prim::TupleConstruct:
+        stack = {c10::IValue(c10::ivalue::Tuple::create(stack))};
+        return;
+      case c10::prim::ListUnpack: {
+        const std::vector<c10::IValue> values = stack.at(0).toListRef().vec();
+        stack = values;
+        return;
+      }
+      case c10::prim::TupleUnpack: {
+        const std::vector<c10::IValue> values = stack.at(0).toTupleRef().elements();
+        stack = values;
+        return;
+      }
+      default:
+        node.getOperation()(stack);
+    }
   }
 
   void run_if(const jit::Node& node) {

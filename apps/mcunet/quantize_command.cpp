@@ -250,12 +250,10 @@ void print_document(const QuantizeCommand& options, const Outcome& outcome) {
                         : options.weights == "int4" ? ordered_json(4)
                                                     : ordered_json("mixed");
   out["io"] = options.io;
-  out["method"] = {{"equalize", !options.no_equalize},
-                   {"ranges", options.ranges},
-                   {"weight_scale", options.weight_scale},
-                   {"bias_correction", !options.no_bias_correction},
-                   {"tune_ranges", options.tune_ranges},
-                   {"rounding", options.rounding}};
+  out["method"] = {
+      {"equalize", !options.no_equalize},     {"ranges", options.ranges},
+      {"weight_scale", options.weight_scale}, {"bias_correction", !options.no_bias_correction},
+      {"tune_ranges", options.tune_ranges},   {"rounding", options.rounding}};
   out["calibration"] = {{"samples", outcome.samples}, {"sqnr_db", decibels(report.output_sqnr_db)}};
   out["layers"] = ordered_json::array();
   for (const quant::LayerReport& layer : report.layers) out["layers"].push_back(layer_json(layer));

@@ -7,10 +7,12 @@
 namespace mcunet::quant {
 namespace {
 
-// The graph's shape for as many samples as `input` holds.
-std::vector<int64_t> batch_shape(const Shape& shape, int64_t batch) {
+// The graph's shape of an output for as many samples as lie in `input`, side by side where the
+// graph has a first extent of 1.
+std::vector<int64_t> output_shape(const Graph& graph, const Op& op, const at::Tensor& input) {
+  const Shape& shape = graph.output(op).shape;
   std::vector<int64_t> result(shape.begin(), shape.end());
-  if (!result.empty() && result[0] == 1) result[0] = batch;
+  if (graph.input(op, 0).shape.at(0) == 1 && input.size(0) != 1) result.at(0) = input.size(0);
   return result;
 }
 
@@ -114,7 +116,7 @@ std::vector<at::Tensor> in_graph_order(const Graph& graph, const Op& op,
       return {at::constant_pad_nd(x, amounts, 0)};
     }
     case OpKind::Reshape:
-      return {x.reshape(batch_shape(shape, x.size(0)))};
+      return {x.reshape(output_shape(graph, op, x))};
     case OpKind::Transpose:
       return {x.permute(wide(op.as<TransposeAttrs>().permutation))};
     case OpKind::Concatenation:
@@ -206,7 +208,7 @@ at::Tensor run_layer(const Graph& graph, const Op& op, const at::Tensor& input,
   if (op.kind == OpKind::FullyConnected) {
     const at::Tensor rows = to_graph_order(input).reshape({-1, weights.size(1)});
     const at::Tensor y = at::linear(rows, weights, bias);
-    return from_graph_order(y.reshape(batch_shape(graph.output(op).shape, input.size(0))));
+    return from_graph_order(y.reshape(output_shape(graph, op, to_graph_order(input))));
   }
   const auto& attrs = op.as<ConvAttrs>();
   const bool fits = symmetric(attrs.padding);

@@ -45,7 +45,9 @@ at::Tensor quantize_input(const at::Tensor& value, const Quantization& q) {
 }
 
 // Operators that hand values on as they are stored; rounding them again would change nothing.
-bool copies_levels(OpKind kind) { return operator_info(kind).keeps_scale && kind != OpKind::AveragePool2D; }
+bool copies_levels(OpKind kind) {
+  return operator_info(kind).keeps_scale && kind != OpKind::AveragePool2D;
+}
 
 bool has_fixed_limits(Activation activation) {
   return activation == Activation::Relu6 || activation == Activation::ReluN1To1;

@@ -117,9 +117,11 @@ void dense(std::vector<Graph>& graphs, bool int4) {
     for (const int32_t out : {2, 8, 33, 128}) {
       for (const int32_t rows : {1, 2}) {
         for (const bool per_channel : {false, true}) {
-          sweep.builder().weights.per_channel = per_channel;
-          sweep.add({rows, in},
-                    [&, out](GraphBuilder& b, TensorId x) { return b.fully_connected(x, out); });
+          sweep.add({rows, in}, [&, out](GraphBuilder& b, TensorId x) {
+            b.weights.per_channel = per_channel;
+            b.weights.int4 = int4 ? 1 : 0;
+            return b.fully_connected(x, out);
+          });
         }
       }
     }

@@ -3,7 +3,8 @@
 
 MCUNET_INLINE void mcunet_depthwise_3x3_s2_channels(mcunet_depthwise_run* run) {
 #if MCUNET_DSP
-  MCUNET_DEPTHWISE_ASM(run, 3, 2, 4, MCUNET_ROLLING(3, MCUNET_AT_ROW, MCUNET_FOUR, MCUNET_TWO));
+  MCUNET_DEPTHWISE_ASM(run, 3, 2, 4,
+                       MCUNET_ROLLING(3, MCUNET_AT_ROW, MCUNET_FOUR_3X3_S2, MCUNET_TWO_3X3_S2));
 #else
   mcunet_depthwise_channels(run, 3, 2, 1);
 #endif

@@ -5,7 +5,7 @@
 
 #include "compiler/kernels/mcunet_depthwise_square.h"
 
-#define MCUNET_FOUR                                                                             \
+#define MCUNET_FOUR_3X3_S2                                                                      \
   MCUNET_BEGIN4(3, MCUNET_AT_ROW, MCUNET_AT_ROW(3, 0, 4))                                       \
   MCUNET_SMLAD("lr", "r3", "r8")                                                                \
   MCUNET_X("r3", MCUNET_AT_ROW(3, 1, 0))                                                        \
@@ -19,7 +19,7 @@
                           "r7", "r3", "r4", "r5", "r6", MCUNET_X("r6", MCUNET_AT_ROW(3, 2, 3)), \
                           MCUNET_X("r3", MCUNET_AT_ROW(3, 2, 4)), MCUNET_V, "")                 \
                           MCUNET_END4("r8", "r4", "r5", "r6", "r3")
-#define MCUNET_TWO                                                                                 \
+#define MCUNET_TWO_3X3_S2                                                                          \
   MCUNET_ROW2_2(MCUNET_BEGIN2(MCUNET_AT_ROW(3, 0, 2)), MCUNET_ODD, 3, MCUNET_AT_ROW, 0,            \
                 MCUNET_AT_ROW, 1)                                                                  \
   MCUNET_ROW2_2(MCUNET_EVEN2("r3", "r4", MCUNET_AT_ROW(3, 1, 2)), MCUNET_ODD, 3, MCUNET_AT_ROW, 1, \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "compiler/kernels/mcunet_depthwise_square.h"
 
-#define MCUNET_FOUR                                                                               \
+#define MCUNET_FOUR_5X5_S2                                                                        \
   MCUNET_ROW4_3(MCUNET_BEGIN4(5, MCUNET_AT_ROW, MCUNET_AT_ROW(5, 0, 4)), MCUNET_EVEN, MCUNET_ODD, \
                 5, MCUNET_AT_ROW, 0, MCUNET_AT_ROW, 1)                                            \
   MCUNET_ROW4_3(MCUNET_ODD4_FIRST("r4", MCUNET_AT_ROW(5, 1, 1), MCUNET_AT_ROW(5, 1, 4)),          \
@@ -13,7 +13,7 @@
   MCUNET_EVEN4_FIRST("r4", MCUNET_AT_ROW(5, 4, 1), MCUNET_AT_ROW(5, 4, 4))                        \
   MCUNET_ODD4("r4", "r5", "r6", "r3", MCUNET_AT_ROW(5, 4, 5))                                     \
   MCUNET_END4("r7", "r5", "r6", "r3", "r4")
-#define MCUNET_TWO                                                                                \
+#define MCUNET_TWO_5X5_S2                                                                         \
   MCUNET_ROW2_3(MCUNET_BEGIN2(MCUNET_AT_ROW(5, 0, 2)), MCUNET_EVEN, MCUNET_ODD, 5, MCUNET_AT_ROW, \
                 0, MCUNET_AT_ROW, 1)                                                              \
   MCUNET_ROW2_3(MCUNET_ODD2("r3", "r4", MCUNET_AT_ROW(5, 1, 2)), MCUNET_ODD, MCUNET_EVEN, 5,      \
@@ -28,7 +28,8 @@
 
 MCUNET_INLINE void mcunet_depthwise_5x5_s2_channels(mcunet_depthwise_run* run) {
 #if MCUNET_DSP
-  MCUNET_DEPTHWISE_ASM(run, 5, 2, 4, MCUNET_ROLLING(5, MCUNET_AT_ROW, MCUNET_FOUR, MCUNET_TWO));
+  MCUNET_DEPTHWISE_ASM(run, 5, 2, 4,
+                       MCUNET_ROLLING(5, MCUNET_AT_ROW, MCUNET_FOUR_5X5_S2, MCUNET_TWO_5X5_S2));
 #else
   mcunet_depthwise_channels(run, 5, 2, 1);
 #endif

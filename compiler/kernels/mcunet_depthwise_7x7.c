@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "compiler/kernels/mcunet_depthwise_square.h"
 
-#define MCUNET_FOUR                                                                             \
+#define MCUNET_FOUR_7X7                                                                         \
   MCUNET_ROW4_7(MCUNET_BEGIN4(7, MCUNET_AT, MCUNET_AT(7, 0, 4)), MCUNET_EVEN, MCUNET_ODD, 7,    \
                 MCUNET_AT, 0, MCUNET_AT, 1)                                                     \
   MCUNET_ROW4_7(MCUNET_ODD4_FIRST("r4", MCUNET_AT(7, 1, 1), MCUNET_AT(7, 1, 4)), MCUNET_ODD,    \
@@ -20,7 +20,7 @@
                           MCUNET_SMLA(bt, "r10", "r6", "r7") MCUNET_OF_RUN("r9", m)             \
                               MCUNET_SMLAD("r11", "r6", "r7") "cmp r1, #0\n\t" MCUNET_SMLA(     \
                                   bt, "r12", "r3", "r7") MCUNET_SMLAD("lr", "r3", "r7")
-#define MCUNET_TWO                                                                            \
+#define MCUNET_TWO_7X7                                                                        \
   MCUNET_ROW2_7(MCUNET_BEGIN2(MCUNET_AT(7, 0, 2)), MCUNET_EVEN, MCUNET_ODD, 7, MCUNET_AT, 0,  \
                 MCUNET_AT, 1)                                                                 \
   MCUNET_ROW2_7(MCUNET_ODD2("r3", "r4", MCUNET_AT(7, 1, 2)), MCUNET_ODD, MCUNET_EVEN, 7,      \
@@ -38,7 +38,7 @@
 
 MCUNET_INLINE void mcunet_depthwise_7x7_channels(mcunet_depthwise_run* run) {
 #if MCUNET_DSP
-  MCUNET_DEPTHWISE_ASM(run, 7, 1, 4, MCUNET_ROLLING(7, MCUNET_AT, MCUNET_FOUR, MCUNET_TWO));
+  MCUNET_DEPTHWISE_ASM(run, 7, 1, 4, MCUNET_ROLLING(7, MCUNET_AT, MCUNET_FOUR_7X7, MCUNET_TWO_7X7));
 #else
   mcunet_depthwise_channels(run, 7, 1, 1);
 #endif

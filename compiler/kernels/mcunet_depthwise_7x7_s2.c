@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT-0 */
 #include "compiler/kernels/mcunet_depthwise_square.h"
 
-#define MCUNET_FOUR                                                                               \
+#define MCUNET_FOUR_7X7_S2                                                                        \
   MCUNET_ROW4_4(MCUNET_BEGIN4(7, MCUNET_AT_ROW, MCUNET_AT_ROW(7, 0, 4)), MCUNET_EVEN, MCUNET_ODD, \
                 7, MCUNET_AT_ROW, 0, MCUNET_AT_ROW, 1)                                            \
   MCUNET_ROW4_4(MCUNET_EVEN4_FIRST("r5", MCUNET_AT_ROW(7, 1, 2), MCUNET_AT_ROW(7, 1, 4)),         \
@@ -19,7 +19,7 @@
   MCUNET_TAP4("r7", "r5", "r6", "r3", "r4", "", MCUNET_X("r5", MCUNET_AT_ROW(7, 6, 6)), MCUNET_V, \
               "")                                                                                 \
   MCUNET_END4("r8", "r6", "r3", "r4", "r5")
-#define MCUNET_TWO                                                                                \
+#define MCUNET_TWO_7X7_S2                                                                         \
   MCUNET_ROW2_4(MCUNET_BEGIN2(MCUNET_AT_ROW(7, 0, 2)), MCUNET_EVEN, MCUNET_ODD, 7, MCUNET_AT_ROW, \
                 0, MCUNET_AT_ROW, 1)                                                              \
   MCUNET_ROW2_4(MCUNET_EVEN2("r3", "r4", MCUNET_AT_ROW(7, 1, 2)), MCUNET_EVEN, MCUNET_ODD, 7,     \
@@ -40,7 +40,8 @@
 
 MCUNET_INLINE void mcunet_depthwise_7x7_s2_channels(mcunet_depthwise_run* run) {
 #if MCUNET_DSP
-  MCUNET_DEPTHWISE_ASM(run, 7, 2, 4, MCUNET_ROLLING(7, MCUNET_AT_ROW, MCUNET_FOUR, MCUNET_TWO));
+  MCUNET_DEPTHWISE_ASM(run, 7, 2, 4,
+                       MCUNET_ROLLING(7, MCUNET_AT_ROW, MCUNET_FOUR_7X7_S2, MCUNET_TWO_7X7_S2));
 #else
   mcunet_depthwise_channels(run, 7, 2, 1);
 #endif

@@ -3,16 +3,16 @@
  * (or two) pixels the words (0, 2) of all, then the words (1, 3) of all. Constants as in
  * mcunet_params.h, two channels u and v at a time.
  *
- * The weights of both channels share a word, whose halves are 256 * v + u: SMLAD with the word itself
- * sums up C = 256 * V + U, with its sign-extended low bytes U. The difference is 256 * V, so that v
- * is never unpacked.
+ * The weights of both channels share a word, whose halves are 256 * v + u: SMLAD with the word
+ * itself sums up C = 256 * V + U, with its sign-extended low bytes U. The difference is 256 * V, so
+ * that v is never unpacked.
  *
  * Both roundings of TFLite's requantization are one, since rounding down twice is rounding down
  * once. With the right shift n and a the sum,
- *   y = floor((2 * a * multiplier + 2^31 + ((2 * zero + 1) * 2^(n - 1) - [a < 0]) * 2^32) / 2^(32 + n))
- * where [a < 0], which tells halves away from zero from halves up, is of no matter if the output's
- * zero point is -128: then outputs of negative sums saturate. Hence SMMLAR, a shift, and SSAT; for
- * 256 * V instead of 2 * V, everything else 128 times. */
+ *   y = floor((2 * a * multiplier + 2^31 + ((2 * zero + 1) * 2^(n - 1) - [a < 0]) * 2^32) / 2^(32 +
+ * n)) where [a < 0], which tells halves away from zero from halves up, is of no matter if the
+ * output's zero point is -128: then outputs of negative sums saturate. Hence SMMLAR, a shift, and
+ * SSAT; for 256 * V instead of 2 * V, everything else 128 times. */
 #ifndef MCUNET_CONV_BLOCK_H
 #define MCUNET_CONV_BLOCK_H
 
@@ -64,9 +64,7 @@ MCUNET_INLINE int8_t mcunet_conv_output_u(uint32_t u, mcunet_conv_scale s, int32
   const uint32_t sign = zero == -128 ? 0 : mcunet_conv_sign(u);
 #if MCUNET_DSP
   int32_t y;
-  __asm__("smmlar %0, %1, %2, %3"
-          : "=r"(y)
-          : "r"(u + u), "r"(s.multiplier_u), "r"(s.add_u + sign));
+  __asm__("smmlar %0, %1, %2, %3" : "=r"(y) : "r"(u + u), "r"(s.multiplier_u), "r"(s.add_u + sign));
 #else
   const int32_t y = mcunet_conv_high(u + u, s.multiplier_u, s.add_u + sign, 0x80000000u);
 #endif
@@ -86,10 +84,10 @@ MCUNET_INLINE int8_t mcunet_conv_output_v(uint32_t u, uint32_t c, mcunet_conv_sc
             : "r"(mcunet_signed(v) >> 7), "r"(s.multiplier_v), "r"(s.add_v + mcunet_conv_sign(v)));
   }
 #else
-  const int32_t y =
-      zero == -128 ? mcunet_conv_high(v, s.multiplier_v, s.add_v, 0)
-                   : mcunet_conv_high((uint32_t)(mcunet_signed(v) >> 7), s.multiplier_v,
-                                      s.add_v + mcunet_conv_sign(v), 0x80000000u);
+  const int32_t y = zero == -128
+                        ? mcunet_conv_high(v, s.multiplier_v, s.add_v, 0)
+                        : mcunet_conv_high((uint32_t)(mcunet_signed(v) >> 7), s.multiplier_v,
+                                           s.add_v + mcunet_conv_sign(v), 0x80000000u);
 #endif
   return mcunet_saturate_s8(y >> s.shift_v >> 1);
 }
@@ -106,10 +104,10 @@ typedef struct mcunet_conv_four {
   const uint32_t* x;     /* inputs of the first step */
   const uint32_t* first; /* of the first round of steps, as if none were left out */
   int8_t* out;
-  int32_t pitch;       /* of the second pixel; the third comes twice as far */
-  int32_t fourth;      /* of the fourth pixel */
-  const uint32_t* end; /* of the constants */
-  int32_t zero;        /* 2 * zero + 1 */
+  int32_t pitch;        /* of the second pixel; the third comes twice as far */
+  int32_t fourth;       /* of the fourth pixel */
+  const uint32_t* end;  /* of the constants */
+  int32_t zero;         /* 2 * zero + 1 */
   const uint32_t* last; /* inputs of the last round */
   int32_t skip;         /* code of the steps that are left out of the first round, bytes */
   const uint32_t* constants;
@@ -119,141 +117,142 @@ typedef struct mcunet_conv_four {
  * r3: an input word, r4: the weights, r5: their low bytes; r6 to r9: U of the pixels; r10, r11,
  * r12, lr: 256 * V + U of the pixels; r0: next weights; r1: inputs. The younger instruction of a
  * pair that issues together is indented. */
-#define MCUNET_CONV_HALF_BEGIN(second)      \
-  "sxtb16 r5, r4\n"                         \
-  "  smlad r10, r3, r4, r10\n"              \
-  "smlad r6, r3, r5, r6\n"                  \
+#define MCUNET_CONV_HALF_BEGIN(second) \
+  "sxtb16 r5, r4\n"                    \
+  "  smlad r10, r3, r4, r10\n"         \
+  "smlad r6, r3, r5, r6\n"             \
   "  ldr r3, [r1, #" second "]\n"
 #define MCUNET_CONV_HALF_END(third, fourth, next) \
-  "smlad r7, r3, r5, r7\n"                  \
-  "  ldr r3, [r1, #" third "]\n"            \
-  "smlad r12, r3, r4, r12\n"                \
-  "smlad r8, r3, r5, r8\n"                  \
-  "  ldr r3, [r1, #" fourth "]\n"           \
-  "smlad lr, r3, r4, lr\n"                  \
-  "  ldr r4, [r0], #4\n"                    \
-  "smlad r9, r3, r5, r9\n"                  \
+  "smlad r7, r3, r5, r7\n"                        \
+  "  ldr r3, [r1, #" third                        \
+  "]\n"                                           \
+  "smlad r12, r3, r4, r12\n"                      \
+  "smlad r8, r3, r5, r8\n"                        \
+  "  ldr r3, [r1, #" fourth                       \
+  "]\n"                                           \
+  "smlad lr, r3, r4, lr\n"                        \
+  "  ldr r4, [r0], #4\n"                          \
+  "smlad r9, r3, r5, r9\n"                        \
   "  ldr r3, [r1, #" next "]\n"
 #define MCUNET_CONV_HALF(second, third, fourth, next) \
-  MCUNET_CONV_HALF_BEGIN(second)            \
-  "smlad r11, r3, r4, r11\n"                \
-  MCUNET_CONV_HALF_END(third, fourth, next)
+  MCUNET_CONV_HALF_BEGIN(second)                      \
+  "smlad r11, r3, r4, r11\n" MCUNET_CONV_HALF_END(third, fourth, next)
 
-/* Both scalings go from r10, the difference of the first pixel's sums, r3 = 2 * zero + 1, r1: shifts,
- * r5: that of u, to the end of this. It leaves what the next pair begins with. */
-#define MCUNET_CONV_SCALE_END \
-  "ssat r10, #8, r10, asr #1\n" \
-  "  adds r4, #1\n" \
-  "ssat r11, #8, r11, asr #1\n" \
-  "  add r3, r4, #1\n" \
-  "asr r12, r12, r1\n" \
-  "  ldr r2, [sp]\n" /* x */ \
-  "asr lr, lr, r1\n" \
-  "  strb r10, [r4]\n" \
-  "ssat r12, #8, r12, asr #1\n" \
-  "  str r3, [sp, #8]\n" \
-  "ssat lr, #8, lr, asr #1\n" \
-  "  ldr r8, [sp, #20]\n" /* end */ \
-  "strb r11, [r4, r6]\n" \
+/* Both scalings go from r10, the difference of the first pixel's sums, r3 = 2 * zero + 1, r1:
+ * shifts, r5: that of u, to the end of this. It leaves what the next pair begins with. */
+#define MCUNET_CONV_SCALE_END                   \
+  "ssat r10, #8, r10, asr #1\n"                 \
+  "  adds r4, #1\n"                             \
+  "ssat r11, #8, r11, asr #1\n"                 \
+  "  add r3, r4, #1\n"                          \
+  "asr r12, r12, r1\n"                          \
+  "  ldr r2, [sp]\n" /* x */                    \
+  "asr lr, lr, r1\n"                            \
+  "  strb r10, [r4]\n"                          \
+  "ssat r12, #8, r12, asr #1\n"                 \
+  "  str r3, [sp, #8]\n"                        \
+  "ssat lr, #8, lr, asr #1\n"                   \
+  "  ldr r8, [sp, #20]\n" /* end */             \
+  "strb r11, [r4, r6]\n"                        \
   "  ldr r9, [r0]\n" /* next pair: bias of u */ \
-  "strb r12, [r4, r6, lsl #1]\n" \
-  "  cmp r8, r0\n" \
-  "strb lr, [r4, r5]\n" \
-  "  asr r6, r9, #10\n" \
+  "strb r12, [r4, r6, lsl #1]\n"                \
+  "  cmp r8, r0\n"                              \
+  "strb lr, [r4, r5]\n"                         \
+  "  asr r6, r9, #10\n"                         \
   "ldr r10, [r0, #4]\n" /* biases of both */
 
 /* Scaling where the zero point is -128. */
-#define MCUNET_CONV_SCALE_LEAST \
-  "lsl r4, r3, r5\n" \
+#define MCUNET_CONV_SCALE_LEAST                \
+  "lsl r4, r3, r5\n"                           \
   "  ldr r2, [r0], #4\n" /* multiplier of u */ \
-  "add r6, r6, r6\n" \
-  "  sub r11, r11, r7\n" \
-  "smmlar r6, r6, r2, r4\n" \
-  "  add r7, r7, r7\n" \
-  "smmlar r7, r7, r2, r4\n" \
-  "  sub r12, r12, r8\n" \
-  "add r8, r8, r8\n" \
-  "  asr r6, r6, r5\n" \
-  "smmlar r8, r8, r2, r4\n" \
-  "  asr r7, r7, r5\n" \
-  "ssat r6, #8, r6, asr #1\n" \
-  "  sub lr, lr, r9\n" \
-  "ssat r7, #8, r7, asr #1\n" \
-  "  add r9, r9, r9\n" \
-  "smmlar r9, r9, r2, r4\n" \
-  "  asr r8, r8, r5\n" \
-  "ubfx r1, r1, #5, #5\n" /* shift of v */ \
-  "  ldr r4, [sp, #8]\n" /* out */ \
-  "ssat r8, #8, r8, asr #1\n" \
+  "add r6, r6, r6\n"                           \
+  "  sub r11, r11, r7\n"                       \
+  "smmlar r6, r6, r2, r4\n"                    \
+  "  add r7, r7, r7\n"                         \
+  "smmlar r7, r7, r2, r4\n"                    \
+  "  sub r12, r12, r8\n"                       \
+  "add r8, r8, r8\n"                           \
+  "  asr r6, r6, r5\n"                         \
+  "smmlar r8, r8, r2, r4\n"                    \
+  "  asr r7, r7, r5\n"                         \
+  "ssat r6, #8, r6, asr #1\n"                  \
+  "  sub lr, lr, r9\n"                         \
+  "ssat r7, #8, r7, asr #1\n"                  \
+  "  add r9, r9, r9\n"                         \
+  "smmlar r9, r9, r2, r4\n"                    \
+  "  asr r8, r8, r5\n"                         \
+  "ubfx r1, r1, #5, #5\n" /* shift of v */     \
+  "  ldr r4, [sp, #8]\n"  /* out */            \
+  "ssat r8, #8, r8, asr #1\n"                  \
   "  ldr r2, [r0], #4\n" /* multiplier of v */ \
-  "asr r9, r9, r5\n" \
-  "  strb r6, [r4]\n" \
-  "lsl r3, r3, r1\n" \
-  "  ldr r6, [sp, #12]\n" /* pitch */ \
-  "ssat r9, #8, r9, asr #1\n" \
-  "  ldr r5, [sp, #16]\n" /* fourth */ \
-  "add r3, r3, #64\n" \
-  "  strb r7, [r4, r6]\n" \
-  "smmla r10, r10, r2, r3\n" \
-  "  strb r8, [r4, r6, lsl #1]\n" \
-  "smmla r11, r11, r2, r3\n" \
-  "  strb r9, [r4, r5]\n" \
-  "smmla r12, r12, r2, r3\n" \
-  "  asr r10, r10, r1\n" \
-  "smmla lr, lr, r2, r3\n" \
+  "asr r9, r9, r5\n"                           \
+  "  strb r6, [r4]\n"                          \
+  "lsl r3, r3, r1\n"                           \
+  "  ldr r6, [sp, #12]\n" /* pitch */          \
+  "ssat r9, #8, r9, asr #1\n"                  \
+  "  ldr r5, [sp, #16]\n" /* fourth */         \
+  "add r3, r3, #64\n"                          \
+  "  strb r7, [r4, r6]\n"                      \
+  "smmla r10, r10, r2, r3\n"                   \
+  "  strb r8, [r4, r6, lsl #1]\n"              \
+  "smmla r11, r11, r2, r3\n"                   \
+  "  strb r9, [r4, r5]\n"                      \
+  "smmla r12, r12, r2, r3\n"                   \
+  "  asr r10, r10, r1\n"                       \
+  "smmla lr, lr, r2, r3\n"                     \
   "  asr r11, r11, r1\n"
 
 /* Any zero point: with the sign of the sum. */
-#define MCUNET_CONV_SCALE_ANY \
-  "lsl r4, r3, r5\n" \
-  "  ldr r2, [r0], #4\n" \
-  "add r3, r4, r6, asr #31\n" \
-  "  sub r11, r11, r7\n" \
-  "add r6, r6, r6\n" \
-  "  sub r12, r12, r8\n" \
-  "smmlar r6, r6, r2, r3\n" \
-  "  add r3, r4, r7, asr #31\n" \
-  "add r7, r7, r7\n" \
-  "  sub lr, lr, r9\n" \
-  "smmlar r7, r7, r2, r3\n" \
-  "  add r3, r4, r8, asr #31\n" \
-  "add r8, r8, r8\n" \
-  "  asr r6, r6, r5\n" \
-  "smmlar r8, r8, r2, r3\n" \
-  "  add r3, r4, r9, asr #31\n" \
-  "add r9, r9, r9\n" \
-  "  asr r7, r7, r5\n" \
-  "smmlar r9, r9, r2, r3\n" \
-  "  asr r8, r8, r5\n" \
-  "ssat r6, #8, r6, asr #1\n" \
-  "  ldr r4, [sp, #8]\n" \
-  "ssat r7, #8, r7, asr #1\n" \
-  "  ldr r2, [r0], #4\n" \
-  "asr r9, r9, r5\n" \
-  "  ldr r3, [sp, #24]\n" \
-  "ssat r8, #8, r8, asr #1\n" \
-  "  strb r6, [r4]\n" \
-  "ubfx r1, r1, #5, #5\n" \
-  "  ldr r6, [sp, #12]\n" \
-  "ssat r9, #8, r9, asr #1\n" \
-  "  ldr r5, [sp, #16]\n" \
-  "lsl r3, r3, r1\n" \
-  "  strb r7, [r4, r6]\n" \
-  "add r7, r3, r10, asr #31\n" \
+#define MCUNET_CONV_SCALE_ANY     \
+  "lsl r4, r3, r5\n"              \
+  "  ldr r2, [r0], #4\n"          \
+  "add r3, r4, r6, asr #31\n"     \
+  "  sub r11, r11, r7\n"          \
+  "add r6, r6, r6\n"              \
+  "  sub r12, r12, r8\n"          \
+  "smmlar r6, r6, r2, r3\n"       \
+  "  add r3, r4, r7, asr #31\n"   \
+  "add r7, r7, r7\n"              \
+  "  sub lr, lr, r9\n"            \
+  "smmlar r7, r7, r2, r3\n"       \
+  "  add r3, r4, r8, asr #31\n"   \
+  "add r8, r8, r8\n"              \
+  "  asr r6, r6, r5\n"            \
+  "smmlar r8, r8, r2, r3\n"       \
+  "  add r3, r4, r9, asr #31\n"   \
+  "add r9, r9, r9\n"              \
+  "  asr r7, r7, r5\n"            \
+  "smmlar r9, r9, r2, r3\n"       \
+  "  asr r8, r8, r5\n"            \
+  "ssat r6, #8, r6, asr #1\n"     \
+  "  ldr r4, [sp, #8]\n"          \
+  "ssat r7, #8, r7, asr #1\n"     \
+  "  ldr r2, [r0], #4\n"          \
+  "asr r9, r9, r5\n"              \
+  "  ldr r3, [sp, #24]\n"         \
+  "ssat r8, #8, r8, asr #1\n"     \
+  "  strb r6, [r4]\n"             \
+  "ubfx r1, r1, #5, #5\n"         \
+  "  ldr r6, [sp, #12]\n"         \
+  "ssat r9, #8, r9, asr #1\n"     \
+  "  ldr r5, [sp, #16]\n"         \
+  "lsl r3, r3, r1\n"              \
+  "  strb r7, [r4, r6]\n"         \
+  "add r7, r3, r10, asr #31\n"    \
   "  strb r8, [r4, r6, lsl #1]\n" \
-  "asr r10, r10, #7\n" \
-  "  strb r9, [r4, r5]\n" \
-  "add r8, r3, r11, asr #31\n" \
-  "  smmlar r10, r10, r2, r7\n" \
-  "asr r11, r11, #7\n" \
-  "add r7, r3, r12, asr #31\n" \
-  "  smmlar r11, r11, r2, r8\n" \
-  "asr r12, r12, #7\n" \
-  "add r8, r3, lr, asr #31\n" \
-  "  smmlar r12, r12, r2, r7\n" \
-  "asr lr, lr, #7\n" \
-  "asr r10, r10, r1\n" \
-  "  smmlar lr, lr, r2, r8\n" \
+  "asr r10, r10, #7\n"            \
+  "  strb r9, [r4, r5]\n"         \
+  "add r8, r3, r11, asr #31\n"    \
+  "  smmlar r10, r10, r2, r7\n"   \
+  "asr r11, r11, #7\n"            \
+  "add r7, r3, r12, asr #31\n"    \
+  "  smmlar r11, r11, r2, r8\n"   \
+  "asr r12, r12, #7\n"            \
+  "add r8, r3, lr, asr #31\n"     \
+  "  smmlar r12, r12, r2, r7\n"   \
+  "asr lr, lr, #7\n"              \
+  "asr r10, r10, r1\n"            \
+  "  smmlar lr, lr, r2, r8\n"     \
   "asr r11, r11, r1\n"
 
 /* Bytes before a step of a round: loads that reach further than 124 bytes are longer. */
@@ -368,11 +367,11 @@ MCUNET_INLINE void mcunet_conv_run_four(const mcunet_conv_four* four) {
 }
 #endif
 
-/* Four pixels and `pairs` pairs of channels; the second pixel of the output lies at pitch, the third
- * at 2 * pitch, the fourth at `fourth`. */
+/* Four pixels and `pairs` pairs of channels; the second pixel of the output lies at pitch, the
+ * third at 2 * pitch, the fourth at `fourth`. */
 MCUNET_INLINE void mcunet_conv_pairs_four(const uint32_t* x, int8_t* out, int32_t pitch,
-                                          int32_t fourth, const uint32_t* constants,
-                                          int32_t pairs, mcunet_conv_block s) {
+                                          int32_t fourth, const uint32_t* constants, int32_t pairs,
+                                          mcunet_conv_block s) {
 #if MCUNET_DSP
   const int32_t rest = s.k4 / 4 - 1, rounds = (rest + 5) / 6, skip = 6 * rounds - rest;
   const uint32_t* first = x + 8 - 8 * skip;
@@ -452,8 +451,8 @@ MCUNET_INLINE void mcunet_conv_pairs_two(const uint32_t* x, int8_t* out, const u
   }
 }
 
-/* Pairs of channels of one pixel, two pairs at a time. Of four inputs, the words (0, 2) lie at x and
- * the words (1, 3) behind them by `step` words. */
+/* Pairs of channels of one pixel, two pairs at a time. Of four inputs, the words (0, 2) lie at x
+ * and the words (1, 3) behind them by `step` words. */
 MCUNET_INLINE void mcunet_conv_pairs_one(const uint32_t* x, int32_t step, int8_t* out,
                                          const uint32_t* constants, int32_t pairs,
                                          mcunet_conv_block s) {
@@ -461,37 +460,35 @@ MCUNET_INLINE void mcunet_conv_pairs_one(const uint32_t* x, int32_t step, int8_t
     const int32_t next = pairs > 1 ? s.k4 / 2 + 4 : 0;
     const int8_t* v = (const int8_t*)constants;
     const int8_t* w = (const int8_t*)(constants + next);
-    const int8_t* const end = v + 2 * s.k4 + 12;
-    const uint32_t* from = x;
-    uint32_t u0, u1, c0, c1, a, b, t, word;
-    MCUNET_FETCH_NEXT(u0, v);
-    MCUNET_FETCH_NEXT(u1, w);
-    MCUNET_FETCH_NEXT(c0, v);
-    MCUNET_FETCH_NEXT(c1, w);
+    const int8_t* from = (const int8_t*)x;
+    uint32_t u0, u1, c0, c1, a, b, x02, x13;
+    MCUNET_FETCH_TWO(u0, c0, v);
+    MCUNET_FETCH_TWO(u1, c1, w);
     u0 = mcunet_conv_bias(u0);
     u1 = mcunet_conv_bias(u1);
-    MCUNET_FETCH_NEXT(a, v);
-    MCUNET_FETCH_NEXT(b, w);
-    do { /* reads a word of weights ahead */
-      MCUNET_FIRST_PAIR(t, a);
-      MCUNET_FETCH(word, from[0]);
-      MCUNET_MAC(c0, word, a);
-      MCUNET_MAC(u0, word, t);
-      MCUNET_FETCH_NEXT(a, v);
-      MCUNET_FIRST_PAIR(t, b);
-      MCUNET_MAC(c1, word, b);
-      MCUNET_MAC(u1, word, t);
-      MCUNET_FETCH_NEXT(b, w);
-      MCUNET_FIRST_PAIR(t, a);
-      MCUNET_FETCH(word, from[step]);
-      MCUNET_MAC(c0, word, a);
-      from += 2 * step;
-      MCUNET_MAC(u0, word, t);
-      MCUNET_FETCH_NEXT(a, v);
-      MCUNET_FIRST_PAIR(t, b);
-      MCUNET_MAC(c1, word, b);
-      MCUNET_MAC(u1, word, t);
-      MCUNET_FETCH_NEXT(b, w);
+    const int8_t* const end = v + 2 * s.k4;
+    do {
+      if (step == 1) {
+        MCUNET_FETCH_TWO(x02, x13, from);
+      } else {
+        MCUNET_FETCH(x02, ((const uint32_t*)(const void*)from)[0]);
+        MCUNET_FETCH(x13, ((const uint32_t*)(const void*)from)[step]);
+        from += 8 * step;
+      }
+      MCUNET_FETCH_TWO(a, b, v);
+      MCUNET_MAC(c0, x02, a);
+      MCUNET_FIRST_PAIR(a, a);
+      MCUNET_MAC(c0, x13, b);
+      MCUNET_FIRST_PAIR(b, b);
+      MCUNET_MAC(u0, x02, a);
+      MCUNET_MAC(u0, x13, b);
+      MCUNET_FETCH_TWO(a, b, w);
+      MCUNET_MAC(c1, x02, a);
+      MCUNET_FIRST_PAIR(a, a);
+      MCUNET_MAC(c1, x13, b);
+      MCUNET_FIRST_PAIR(b, b);
+      MCUNET_MAC(u1, x02, a);
+      MCUNET_MAC(u1, x13, b);
     } while (v != end);
     constants += s.k4 / 2 + 2;
     const mcunet_conv_scale first = mcunet_conv_scale_of(constants, s.zero);

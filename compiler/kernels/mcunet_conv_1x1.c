@@ -66,7 +66,7 @@ void mcunet_conv_1x1(const int8_t* in, int8_t* out, int16_t* scratch,
     } else {
       mcunet_conv_1x1_widen(in, x, in_c, n, n == 3 ? 4 : n);
     }
-    mcunet_conv_block_run(x, out, n, n == 1 ? 1 : 2, block);
+    mcunet_conv_block_run(x, out, n, 1, block);
     mcunet_narrow(out, n * out_c, p->act_min, p->act_max);
   }
 }

@@ -455,7 +455,7 @@ MCUNET_INLINE void mcunet_conv_pairs_two(const uint32_t* x, int8_t* out, const u
  * and the words (1, 3) behind them by `step` words. */
 MCUNET_INLINE void mcunet_conv_pairs_one(const uint32_t* x, int32_t step, int8_t* out,
                                          const uint32_t* constants, int32_t pairs,
-                                         mcunet_conv_block s) {
+                                         mcunet_conv_block s, int32_t zero) {
   for (; pairs > 0; pairs -= 2, out += 4) {
     const int32_t next = pairs > 1 ? s.k4 / 2 + 4 : 0;
     const int8_t* v = (const int8_t*)constants;
@@ -491,10 +491,9 @@ MCUNET_INLINE void mcunet_conv_pairs_one(const uint32_t* x, int32_t step, int8_t
       MCUNET_MAC(u1, x13, b);
     } while (v != end);
     constants += s.k4 / 2 + 2;
-    const mcunet_conv_scale first = mcunet_conv_scale_of(constants, s.zero);
-    const mcunet_conv_scale second = mcunet_conv_scale_of(constants + next, s.zero);
-    mcunet_conv_store(out, u0, c0, first, s.zero);
-    if (next) mcunet_conv_store(out + 2, u1, c1, second, s.zero);
+    mcunet_conv_store(out, u0, c0, mcunet_conv_scale_of(constants, zero), zero);
+    if (next)
+      mcunet_conv_store(out + 2, u1, c1, mcunet_conv_scale_of(constants + next, zero), zero);
     constants += next + 2;
   }
 }
@@ -507,7 +506,8 @@ MCUNET_INLINE void mcunet_conv_repeat(uint32_t* x, int32_t n, int32_t k4) {
   }
 }
 
-/* The first n pixels, 1 to 4. step: for how many pixels there is room in scratch, a constant, or n.
+/* The first n pixels, 1 to 4. step: 4 if there is room for so many in scratch, or 1 if for n;
+ * a constant.
  * An odd last channel comes in a pair with the one before it, which is computed twice. */
 MCUNET_INLINE void mcunet_conv_block_run(uint32_t* x, int8_t* out, int32_t n, int32_t step,
                                          mcunet_conv_block s) {
@@ -521,7 +521,12 @@ MCUNET_INLINE void mcunet_conv_block_run(uint32_t* x, int8_t* out, int32_t n, in
     } else if (n == 2) {
       mcunet_conv_pairs_two(x, out, w, pairs, s);
     } else {
-      mcunet_conv_pairs_one(x, step, out, w, pairs, s);
+      /* Most layers are rectified: a copy of the code for their zero point. */
+      if (s.zero == -128) {
+        mcunet_conv_pairs_one(x, step, out, w, pairs, s, -128);
+      } else {
+        mcunet_conv_pairs_one(x, step, out, w, pairs, s, s.zero);
+      }
     }
     if (!odd) return;
     w += pairs * (s.k4 / 2 + 4);

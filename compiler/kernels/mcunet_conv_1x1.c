@@ -63,6 +63,8 @@ void mcunet_conv_1x1(const int8_t* in, int8_t* out, int16_t* scratch,
     const int32_t n = left < 4 ? left : 4;
     if (n == 4 && in_c % 4 == 0) {
       mcunet_conv_1x1_widen_four(in, x, in_c);
+    } else if (n == 1) {
+      mcunet_conv_1x1_widen(in, x, in_c, 1, 1);
     } else {
       mcunet_conv_1x1_widen(in, x, in_c, n, n == 3 ? 4 : n);
     }

@@ -18,10 +18,14 @@ struct Substitute {
   const char* general;  // takes every shape that `kernel` takes
 };
 constexpr Substitute kSubstitutes[] = {
-    {"conv_1x1", "conv_1x1_any"},      {"conv_bounded", "conv"},
-    {"depthwise_3x3", "depthwise"},    {"depthwise_5x5", "depthwise"},
-    {"depthwise_7x7", "depthwise"},    {"depthwise_3x3_s2", "depthwise"},
-    {"depthwise_5x5_s2", "depthwise"}, {"depthwise_7x7_s2", "depthwise"},
+    {"conv_1x1", "conv_1x1_any"},
+    {"conv_bounded", "conv"},
+    {"depthwise_3x3", "depthwise"},
+    {"depthwise_5x5", "depthwise"},
+    {"depthwise_7x7", "depthwise"},
+    {"depthwise_3x3_s2", "depthwise"},
+    {"depthwise_5x5_s2", "depthwise"},
+    {"depthwise_7x7_s2", "depthwise"},
     {"depthwise_3x3_s2_single", "depthwise"},
 };
 
@@ -40,7 +44,7 @@ bool better(const Outcome& a, const Outcome& b, const CompileOptions& options, d
   const bool a_fits = options.board.is_host() || a.flash <= options.board.flash_bytes;
   const bool b_fits = options.board.is_host() || b.flash <= options.board.flash_bytes;
   if (a_fits != b_fits) return a_fits;
-  if (!a_fits || options.objective == Objective::Flash)
+  if (options.objective == Objective::Flash)
     return a.flash != b.flash ? a.flash < b.flash : a.cycles < b.cycles;
   if (options.objective == Objective::Latency)
     return a.cycles != b.cycles ? a.cycles < b.cycles : a.flash < b.flash;

@@ -22,7 +22,7 @@ struct CompiledModel;
 
 // The kernels that the network does better without, to be lowered again without them: among all
 // sets of those in use that a more general one can stand in for, the one that suits the objective
-// best and, if any does, lets the network fit the board's flash.
+// best among those with which the network fits the board's flash, or among all if none does.
 std::set<std::string> unwanted_kernels(const CompiledModel& model, const KernelCosts& costs);
 
 }  // namespace mcunet::compiler

@@ -73,8 +73,8 @@ TEST_CASE("the fastest network that fits the flash is chosen", "[kernel_choice]"
   CHECK(fitted.flash.total() < fast);
   CHECK(fitted.flash.total() >= small);
   CHECK(estimated_cycles(fitted) < estimated_cycles(compiled(Objective::Flash)));
-  // Nothing fits: the least flash says by how much.
-  CHECK(compiled(Objective::Latency, 1024).flash.total() == small);
+  // Nothing fits: slow kernels would not help.
+  CHECK(compiled(Objective::Latency, 1024).flash.total() == fast);
 }
 
 TEST_CASE("all objectives give the interpreter's bytes", "[kernel_choice][host]") {

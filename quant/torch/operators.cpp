@@ -53,11 +53,11 @@ at::Tensor binary(OpKind kind, const at::Tensor& a, const at::Tensor& b) {
   }
 }
 
-at::Tensor strided_slice(at::Tensor x, const StridedSliceAttrs& attrs) {
+at::Tensor strided_slice(at::Tensor x, const StridedSliceAttrs& attrs, bool samples_first) {
   for (size_t d = 0; d < attrs.size.size(); ++d) {
     const auto dimension = static_cast<int64_t>(d);
     const int64_t begin = attrs.begin[d], stride = attrs.stride[d], count = attrs.size[d];
-    if (d == 0 && begin == 0 && stride == 1 && count == 1) continue;  // the samples
+    if (d == 0 && samples_first) continue;
     x = x.index_select(dimension, at::arange(count, at::kLong) * stride + begin);
   }
   return x;
@@ -133,7 +133,7 @@ std::vector<at::Tensor> in_graph_order(const Graph& graph, const Op& op,
       return x.split_with_sizes(sizes, axis);
     }
     case OpKind::StridedSlice:
-      return {strided_slice(x, op.as<StridedSliceAttrs>())};
+      return {strided_slice(x, op.as<StridedSliceAttrs>(), graph.input(op, 0).shape[0] == 1)};
     case OpKind::DepthToSpace:
       return {depth_to_space(x, op.as<BlockAttrs>().block)};
     case OpKind::SpaceToDepth:

@@ -27,6 +27,16 @@ Encodings narrow_weights(const Graph& graph, const Statistics& seen, Encodings e
   return encodings;
 }
 
+// Few steps, or few samples, may end farther from the float network than they began.
+bool comes_nearer(const Graph& graph, const Encodings& before, const Encodings& after,
+                  const Calibration& calibration, int threads) {
+  const OutputValues wanted = output_values(graph, calibration, threads);
+  const auto decibels = [&](const Encodings& encodings) {
+    return output_sqnr_db(assemble(graph, encodings), calibration, wanted, threads);
+  };
+  return decibels(after) > decibels(before);
+}
+
 }  // namespace
 
 Quantized quantize(const Graph& float_graph, const Calibration& calibration,
@@ -63,7 +73,10 @@ Quantized quantize(const Graph& float_graph, const Calibration& calibration,
     const ReconstructInput input{graph, encodings, groups, calibration};
     Encodings better = options.reconstruct(input, options.reconstruction, progress);
     check_reconstruction(input, better);
-    encodings = std::move(better);
+    result.reconstruction_refused =
+        !options.always_reconstruct &&
+        !comes_nearer(graph, encodings, better, calibration, options.threads);
+    if (!result.reconstruction_refused) encodings = std::move(better);
   }
   result.graph = assemble(graph, encodings);
   result.report = compare(graph, result.graph, calibration, options.threads, progress);

@@ -40,14 +40,17 @@ struct QuantizeOptions {
   MeasureFlash measure_flash;
   Reconstruct reconstruct;  // empty: weights stay rounded to nearest
   ReconstructOptions reconstruction;
+  // Takes what reconstruction gives even if it is no nearer on the calibration inputs.
+  bool always_reconstruct = false;
   int threads = 0;  // 0: as many as the machine has
 };
 
 struct Quantized {
-  Graph float_graph;    // prepared and equalized: what the report compares with
-  Encodings encodings;  // as assembled
-  Graph graph;          // int8 inside and at the edges
-  Report report;        // on the calibration inputs
+  Graph float_graph;                    // prepared and equalized: what the report compares with
+  Encodings encodings;                  // as assembled
+  Graph graph;                          // int8 inside and at the edges
+  Report report;                        // on the calibration inputs
+  bool reconstruction_refused = false;  // it came no nearer; the encodings are those before it
 };
 
 // Same input and options, same result, whatever `threads` (but for what `reconstruct` says of its

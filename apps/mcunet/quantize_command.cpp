@@ -251,9 +251,12 @@ void print_document(const QuantizeCommand& options, const Outcome& outcome) {
                                                     : ordered_json("mixed");
   out["io"] = options.io;
   out["method"] = {
-      {"equalize", !options.no_equalize},     {"ranges", options.ranges},
-      {"weight_scale", options.weight_scale}, {"bias_correction", !options.no_bias_correction},
-      {"tune_ranges", options.tune_ranges},   {"rounding", options.rounding}};
+      {"equalize", !options.no_equalize},
+      {"ranges", options.ranges},
+      {"weight_scale", options.weight_scale},
+      {"bias_correction", !options.no_bias_correction},
+      {"tune_ranges", options.tune_ranges},
+      {"rounding", outcome.quantized.reconstruction_refused ? "nearest" : options.rounding}};
   out["calibration"] = {{"samples", outcome.samples}, {"sqnr_db", decibels(report.output_sqnr_db)}};
   out["layers"] = ordered_json::array();
   for (const quant::LayerReport& layer : report.layers) out["layers"].push_back(layer_json(layer));
@@ -365,6 +368,11 @@ void QuantizeCommand::run() const {
   Outcome outcome;
   outcome.samples = calibration.samples.size();
   outcome.quantized = quant::quantize(network, calibration, options, hook);
+  if (outcome.quantized.reconstruction_refused) {
+    log.warning(
+        "adaptive rounding came no nearer to the float network than before and was left out; more "
+        "--iterations may help");
+  }
   if (eval_set) outcome.accuracy = evaluate(*this, *eval_set, outcome.quantized, steps, hook);
 
   Graph result = quant::compact(compiler::add_edges(outcome.quantized.graph, edge));

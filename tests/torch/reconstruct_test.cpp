@@ -59,6 +59,7 @@ quant::QuantizeOptions with_reconstruction(int64_t iterations, uint64_t seed = 0
   options.reconstruct = quant::reconstruct_with_torch;
   options.reconstruction.iterations = iterations;
   options.reconstruction.seed = seed;
+  options.always_reconstruct = true;
   return options;
 }
 

@@ -247,6 +247,7 @@ TEST_CASE("a reconstruction is asked with a sound solution and its answer is ass
   const Calibration samples = random_samples(network, 4, 1);
   QuantizeOptions options;
   size_t asked = 0;
+  options.always_reconstruct = true;
   options.reconstruct = [&](const ReconstructInput& input, const ReconstructOptions&,
                             const ProgressHook&) {
     ++asked;
@@ -259,6 +260,27 @@ TEST_CASE("a reconstruction is asked with a sound solution and its answer is ass
   CHECK(asked == 1);
   options.reconstruct = {};
   CHECK(file_of(quantize(network, samples, options)) != file_of(changed));
+}
+
+TEST_CASE("a reconstruction that comes no nearer is left out", "[quantize]") {
+  const Graph network = small_network();
+  const Calibration samples = random_samples(network, 8, 1);
+  QuantizeOptions options;
+  const std::vector<uint8_t> before = file_of(quantize(network, samples, options));
+  options.reconstruct = [](const ReconstructInput& input, const ReconstructOptions&,
+                           const ProgressHook&) {
+    Encodings worse = input.encodings;
+    for (auto& [index, layer] : worse.layers)
+      std::fill(layer.weights.begin(), layer.weights.end(), int8_t{1});
+    return worse;
+  };
+  const Quantized kept = quantize(network, samples, options);
+  CHECK(kept.reconstruction_refused);
+  CHECK(file_of(kept) == before);
+  options.always_reconstruct = true;
+  const Quantized taken = quantize(network, samples, options);
+  CHECK_FALSE(taken.reconstruction_refused);
+  CHECK(file_of(taken) != before);
 }
 
 TEST_CASE("tuned ranges are not worse on the samples they were tuned on", "[quantize]") {

@@ -27,14 +27,18 @@ Encodings narrow_weights(const Graph& graph, const Statistics& seen, Encodings e
   return encodings;
 }
 
-// Few steps, or few samples, may end farther from the float network than they began.
-bool comes_nearer(const Graph& graph, const Encodings& before, const Encodings& after,
-                  const Calibration& calibration, int threads) {
+// Reconstruction may lose on the calibration inputs, to which ranges were fitted, and win on
+// others: found were 42.5 → 41.4 dB there and 35.9 → 40.4 dB on unseen inputs. A loss of more than
+// this is one of too few steps or too few inputs.
+constexpr double kMostLossDb = 6;
+
+bool went_astray(const Graph& graph, const Encodings& before, const Encodings& after,
+                 const Calibration& calibration, int threads) {
   const OutputValues wanted = output_values(graph, calibration, threads);
   const auto decibels = [&](const Encodings& encodings) {
     return output_sqnr_db(assemble(graph, encodings), calibration, wanted, threads);
   };
-  return decibels(after) > decibels(before);
+  return decibels(after) < decibels(before) - kMostLossDb;
 }
 
 }  // namespace
@@ -75,7 +79,7 @@ Quantized quantize(const Graph& float_graph, const Calibration& calibration,
     check_reconstruction(input, better);
     result.reconstruction_refused =
         !options.always_reconstruct &&
-        !comes_nearer(graph, encodings, better, calibration, options.threads);
+        went_astray(graph, encodings, better, calibration, options.threads);
     if (!result.reconstruction_refused) encodings = std::move(better);
   }
   result.graph = assemble(graph, encodings);

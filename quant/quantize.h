@@ -40,7 +40,7 @@ struct QuantizeOptions {
   MeasureFlash measure_flash;
   Reconstruct reconstruct;  // empty: weights stay rounded to nearest
   ReconstructOptions reconstruction;
-  // Takes what reconstruction gives even if it is no nearer on the calibration inputs.
+  // Takes what reconstruction gives even if it is much farther off on the calibration inputs.
   bool always_reconstruct = false;
   int threads = 0;  // 0: as many as the machine has
 };
@@ -50,7 +50,7 @@ struct Quantized {
   Encodings encodings;                  // as assembled
   Graph graph;                          // int8 inside and at the edges
   Report report;                        // on the calibration inputs
-  bool reconstruction_refused = false;  // it came no nearer; the encodings are those before it
+  bool reconstruction_refused = false;  // it went astray; the encodings are those before it
 };
 
 // Same input and options, same result, whatever `threads` (but for what `reconstruct` says of its

@@ -370,7 +370,7 @@ void QuantizeCommand::run() const {
   outcome.quantized = quant::quantize(network, calibration, options, hook);
   if (outcome.quantized.reconstruction_refused) {
     log.warning(
-        "adaptive rounding came no nearer to the float network than before and was left out; more "
+        "adaptive rounding went astray and was left out; more "
         "--iterations may help");
   }
   if (eval_set) outcome.accuracy = evaluate(*this, *eval_set, outcome.quantized, steps, hook);

@@ -262,7 +262,7 @@ TEST_CASE("a reconstruction is asked with a sound solution and its answer is ass
   CHECK(file_of(quantize(network, samples, options)) != file_of(changed));
 }
 
-TEST_CASE("a reconstruction that comes no nearer is left out", "[quantize]") {
+TEST_CASE("a reconstruction that goes astray is left out", "[quantize]") {
   const Graph network = small_network();
   const Calibration samples = random_samples(network, 8, 1);
   QuantizeOptions options;

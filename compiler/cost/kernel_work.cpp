@@ -32,10 +32,11 @@ PixelBlocks pixel_blocks(double pixels) {
 
 // Four pixels by two channels at a time, `steps` times four products each.
 void add_blocks(std::vector<CycleTerm>& terms, const PixelBlocks& blocks, double repeat,
-                double channels, double steps) {
+                double channels, double steps, bool rectified) {
   const double pairs = rounded_up(channels, 2);
   terms.push_back({"blocks of 4", repeat * blocks.four});
   terms.push_back({"blocks of 4, outputs", repeat * blocks.four * pairs});
+  terms.push_back({"blocks of 4, any zero point", rectified ? 0 : repeat * blocks.four * pairs});
   terms.push_back({"blocks of 4, products", repeat * blocks.four * pairs * steps});
   terms.push_back({"blocks of 2, outputs", repeat * blocks.two * pairs});
   terms.push_back({"blocks of 2, products", repeat * blocks.two * pairs * steps});
@@ -47,7 +48,7 @@ void add_pointwise(std::vector<CycleTerm>& terms, const KernelWork& work) {
   const double pixels = work.rows * work.width / work.calls;
   const double steps = rounded_up(work.in_channels, 4);
   terms.push_back({"widened", work.rows * work.width * steps});
-  add_blocks(terms, pixel_blocks(pixels), work.calls, work.channels, steps);
+  add_blocks(terms, pixel_blocks(pixels), work.calls, work.channels, steps, work.rectified);
 }
 
 void add_conv(std::vector<CycleTerm>& terms, const KernelWork& work) {
@@ -58,7 +59,7 @@ void add_conv(std::vector<CycleTerm>& terms, const KernelWork& work) {
   terms.push_back({"gathered rows", pixels * work.window_h});
   terms.push_back({"gathered", pixels * taps});
   add_blocks(terms, pixel_blocks(work.width), work.rows * work.groups, work.channels / work.groups,
-             rounded_up(taps, 4));
+             rounded_up(taps, 4), work.rectified);
 }
 
 void add_depthwise(std::vector<CycleTerm>& terms, const KernelWork& work) {
@@ -71,6 +72,8 @@ void add_depthwise(std::vector<CycleTerm>& terms, const KernelWork& work) {
   terms.push_back({"rows, channels", work.rows * work.channels});
   terms.push_back({"blocks of 4", work.rows * work.channels * blocks.four});
   terms.push_back({"blocks of 2", work.rows * work.channels * (blocks.two + blocks.one)});
+  const double all = blocks.four + blocks.two + blocks.one;
+  terms.push_back({"any zero point", work.rectified ? 0 : work.rows * work.channels * all});
 }
 
 }  // namespace
@@ -83,6 +86,8 @@ KernelWork kernel_work(const Graph& graph, const Op& op, const std::string& kern
   work.channels = y.empty() ? 1 : y.back();
   if (y.size() == 4) work.width = y[2];
   work.rows = static_cast<double>(element_count(y)) / work.channels / work.width;
+  const Quantization& scale = graph.output(op).quantization;
+  work.rectified = !scale.empty() && scale.zero_point() == -128;
   const Tensor& x = graph.input(op, 0);
   work.in_elements = static_cast<double>(x.elements());
   work.in_channels = x.shape.empty() ? 1 : x.shape.back();

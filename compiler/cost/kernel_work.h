@@ -18,6 +18,9 @@ struct KernelWork {
   double in_elements = 1, in_channels = 1;
   double window_h = 1, window_w = 1, stride = 1;
   double groups = 1;  // of a convolution
+  // The output's zero point is -128, as after RELU and RELU6: convolutions scale such outputs
+  // faster.
+  bool rectified = false;
 
   double outputs() const { return rows * width * channels; }
 };

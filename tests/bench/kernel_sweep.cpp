@@ -41,6 +41,11 @@ class Sweep {
   std::vector<TensorId> outputs_;
 };
 
+// Every other operator is followed by RELU6, as in most networks: kernels have shorter code for it.
+Window sometimes_rectified(int32_t kernel, int32_t stride, bool rectified) {
+  return Window::square(kernel, stride, rectified ? Activation::Relu6 : Activation::None);
+}
+
 // The scale of the output so small that sums need a large left shift: the kernels that prove
 // their sums bounded cannot take it.
 Graph unbounded(Graph graph) {
@@ -59,7 +64,7 @@ void pointwise(std::vector<Graph>& graphs, bool int4) {
     for (const int32_t pixels : {1, 2, 3, 4, 5, 11, 22, 88}) {
       sweep.add({1, 1, pixels, in}, [&, out = out](GraphBuilder& b, TensorId x) {
         b.weights.int4 = int4 ? 1 : 0;
-        return b.conv(x, out, Window::square(1));
+        return b.conv(x, out, sometimes_rectified(1, 1, pixels % 3 == 2 || in % 3 == 0));
       });
     }
   }
@@ -78,7 +83,7 @@ void convolutions(std::vector<Graph>& graphs) {
     for (const int32_t width : {5, 11, 20, 44}) {
       if (width * in > 1400) continue;
       sweep.add({1, 8, width * s, in}, [&, k = k, s = s, out = out](GraphBuilder& b, TensorId x) {
-        return b.conv(x, out, Window::square(k, s));
+        return b.conv(x, out, sometimes_rectified(k, s, width % 4 == 0));
       });
     }
   }
@@ -92,7 +97,7 @@ void depthwise(std::vector<Graph>& graphs) {
         for (const int32_t channels : {8, 24, 90}) {
           if (width * channels > 2000 && channels > 8) continue;
           sweep.add({1, 6 * stride, width * stride, channels}, [&](GraphBuilder& b, TensorId x) {
-            return b.depthwise(x, 1, Window::square(k, stride));
+            return b.depthwise(x, 1, sometimes_rectified(k, stride, (width + channels) % 3 != 0));
           });
         }
       }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "libmcunet/data/metrics.h"
 #include "libmcunet/reference/interpreter.h"
 #include "quant/inputs.h"
 
@@ -28,12 +29,8 @@ double Accuracy::drop_pp() const {
 }
 
 ConfidenceInterval wilson_interval(int64_t right, int64_t count) {
-  constexpr double z = 1.959963984540054;
-  const auto n = static_cast<double>(count);
-  const double p = static_cast<double>(right) / n;
-  const double center = (p + z * z / (2 * n)) / (1 + z * z / n);
-  const double half = z / (1 + z * z / n) * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-  return {100 * std::max(0.0, center - half), 100 * std::min(1.0, center + half)};
+  const Interval share = mcunet::wilson_interval(right, count);
+  return {100 * share.low, 100 * share.high};
 }
 
 Accuracy measure_accuracy(const Graph& float_graph, const Graph& int8_graph, size_t count,

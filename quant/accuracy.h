@@ -20,13 +20,6 @@ struct Accuracy {
   double drop_pp() const;
 };
 
-// Of a share right/count: where it lies with 95 % confidence, in per cent. Wilson, "Probable
-// Inference, the Law of Succession, and Statistical Inference" (JASA 22, 1927).
-struct ConfidenceInterval {
-  double low, high;
-};
-ConfidenceInterval wilson_interval(int64_t right, int64_t count);
-
 // An input of the float network, and its class.
 struct Labelled {
   Calibration::Sample inputs;
@@ -34,9 +27,9 @@ struct Labelled {
 };
 
 // Runs both networks on `count` inputs, which `load` gives, one call per index, from several
-// threads. Where it gives nothing, the input is left out. The class is the index of the largest
-// element of the first output, the lowest among equals; of an output with one element: whether it
-// is at least 0.5. Does not depend on `threads`.
+// threads. Where it gives nothing, the input is left out. Classes are read from the outputs as
+// `eval` reads them (libmcunet/data/network_output.h). Does not depend on `threads`. Throws
+// Error(Usage) for networks with several outputs.
 Accuracy measure_accuracy(const Graph& float_graph, const Graph& int8_graph, size_t count,
                           const std::function<std::optional<Labelled>(size_t)>& load, int threads,
                           const ProgressHook& progress = {});

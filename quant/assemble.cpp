@@ -31,7 +31,7 @@ class Assembler {
     graph_.ops.clear();
     for (size_t i = 0; i < source_.ops.size(); ++i) {
       Op op = source_.ops[i];
-      if (is_weighted(op.kind)) quantize_layer(op, encodings_.layers.at(i));
+      if (is_weighted(op.kind)) encode_layer(graph_, op, encodings_.layers.at(i));
       if (operator_info(op.kind).keeps_scale) rescale_inputs(op);
       graph_.ops.push_back(std::move(op));
     }
@@ -53,17 +53,6 @@ class Assembler {
       levels[i] = static_cast<int8_t>(std::clamp(level, -128.0F, 127.0F));
     }
     tensor.data = constant_data(levels);
-  }
-
-  void quantize_layer(const Op& op, const LayerEncoding& layer) {
-    Tensor& weights = graph_.tensor(op.inputs[1]);
-    weights.dtype = layer.dtype;
-    weights.quantization = {layer.scales, std::vector<int32_t>(layer.scales.size(), 0),
-                            channel_axis(op.kind)};
-    weights.data = layer.dtype == DType::Int4
-                       ? std::make_shared<const std::vector<uint8_t>>(pack_int4(layer.weights))
-                       : constant_data(layer.weights);
-    encode_bias(graph_, op, layer);
   }
 
   // Operators that copy or compare raw values need inputs in the scale of their output.
@@ -101,12 +90,18 @@ std::vector<uint8_t> pack_int4(const std::vector<int8_t>& values) {
   return packed;
 }
 
-void encode_bias(Graph& graph, const Op& op, const LayerEncoding& layer) {
-  const Quantization& weights = graph.input(op, 1).quantization;
+void encode_layer(Graph& graph, const Op& op, const LayerEncoding& layer) {
+  Tensor& weights = graph.tensor(op.inputs[1]);
+  weights.dtype = layer.dtype;
+  weights.quantization = {layer.scales, std::vector<int32_t>(layer.scales.size(), 0),
+                          channel_axis(op.kind)};
+  weights.data = layer.dtype == DType::Int4
+                     ? std::make_shared<const std::vector<uint8_t>>(pack_int4(layer.weights))
+                     : constant_data(layer.weights);
   const float input_scale = graph.input(op, 0).quantization.scale();
   Tensor& bias = graph.tensor(op.inputs[2]);
   bias.dtype = DType::Int32;
-  bias.quantization = weights;
+  bias.quantization = weights.quantization;
   bias.quantization.axis = 0;
   std::vector<int32_t> values(layer.bias.size());
   for (size_t c = 0; c < values.size(); ++c) {

@@ -12,9 +12,9 @@ namespace mcunet::quant {
 // Tensor ids and the order of operators are the float graph's; new tensors come behind.
 Graph assemble(const Graph& float_graph, const Encodings& encodings);
 
-// Writes the int32 bias of a weighted operator of an assembled graph anew, from the real values of
-// `layer` and the scales of the operator's input and weights.
-void encode_bias(Graph& graph, const Op& op, const LayerEncoding& layer);
+// Gives a weighted operator of an assembled graph the weights and the bias of `layer`; the scale of
+// its input is the graph's.
+void encode_layer(Graph& graph, const Op& op, const LayerEncoding& layer);
 
 // Without the tensors that nothing uses, which stages leave behind. Ids change, their order stays.
 Graph compact(const Graph& graph);

@@ -8,6 +8,7 @@
 #include "quant/assemble.h"
 #include "quant/channels.h"
 #include "quant/inputs.h"
+#include "quant/weights.h"
 
 namespace mcunet::quant {
 namespace {
@@ -210,7 +211,10 @@ Encodings correct_biases(const Graph& float_graph, const LinearMeans& means, Enc
       const std::vector<double>& wanted = means.at(found->second);
       for (size_t c = 0; c < layer.bias.size(); ++c)
         layer.bias[c] += static_cast<float>(wanted[c] - now[c]);
-      encode_bias(graph, start.ops[i], layer);
+      const Op& op = float_graph.ops[found->second];
+      layer = with_room_for_biases(float_graph, op, std::move(layer),
+                                   graph.input(start.ops[i], 0).quantization.scale());
+      encode_layer(graph, start.ops[i], layer);
     }
     run_op(graph, graph.ops[i], live, threads);
     for (auto& tensors : live) {

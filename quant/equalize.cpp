@@ -5,6 +5,7 @@
 #include <cstring>
 #include <optional>
 
+#include "libmcunet/graph/activation.h"
 #include "quant/channels.h"
 #include "quant/prepare.h"
 

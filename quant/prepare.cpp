@@ -2,10 +2,10 @@
 
 #include <cmath>
 #include <cstring>
-#include <optional>
 #include <set>
 
 #include "compiler/passes/passes.h"
+#include "libmcunet/graph/activation.h"
 #include "libmcunet/graph/validate.h"
 #include "libmcunet/support/error.h"
 
@@ -58,60 +58,6 @@ void check_constants(const Graph& graph) {
   if (!problems.empty()) throw Error(ErrorKind::Input, std::move(problems));
 }
 
-std::optional<Activation> activation_of(OpKind kind) {
-  switch (kind) {
-    case OpKind::Relu:
-      return Activation::Relu;
-    case OpKind::Relu6:
-      return Activation::Relu6;
-    case OpKind::ReluN1To1:
-      return Activation::ReluN1To1;
-    default:
-      return std::nullopt;
-  }
-}
-
-bool can_fuse(const Op& op) {
-  switch (op.kind) {
-    case OpKind::Conv2D:
-    case OpKind::DepthwiseConv2D:
-    case OpKind::FullyConnected:
-    case OpKind::Add:
-    case OpKind::Sub:
-    case OpKind::Mul:
-      return fused_activation(op) == Activation::None;
-    default:
-      return false;
-  }
-}
-
-Graph fuse_activations(Graph graph) {
-  const std::vector<int> producer = producers(graph);
-  const auto readers = consumers(graph);
-  std::vector<Op> kept;
-  std::vector<size_t> place(graph.ops.size());  // of each operator in `kept`
-  for (size_t i = 0; i < graph.ops.size(); ++i) {
-    const Op& op = graph.ops[i];
-    const std::optional<Activation> activation = activation_of(op.kind);
-    const auto x = static_cast<size_t>(op.inputs[0]);
-    const bool alone =
-        activation && readers[x].size() == 1 && !is_graph_output(graph, op.inputs[0]);
-    if (alone && producer[x] >= 0) {
-      Op& before = kept[place[static_cast<size_t>(producer[x])]];
-      if (can_fuse(before) && before.outputs[0] == op.inputs[0]) {
-        set_fused_activation(before, *activation);
-        before.outputs = op.outputs;
-        place[i] = place[static_cast<size_t>(producer[x])];
-        continue;
-      }
-    }
-    place[i] = kept.size();
-    kept.push_back(op);
-  }
-  graph.ops = std::move(kept);
-  return graph;
-}
-
 void own_weights_and_bias(Graph& graph) {
   std::set<TensorId> owned;
   const auto own = [&](TensorId& id) {
@@ -145,47 +91,10 @@ bool is_weighted(OpKind kind) {
          kind == OpKind::FullyConnected;
 }
 
-Activation fused_activation(const Op& op) {
-  switch (op.kind) {
-    case OpKind::Conv2D:
-    case OpKind::DepthwiseConv2D:
-      return op.as<ConvAttrs>().activation;
-    case OpKind::FullyConnected:
-      return op.as<FullyConnectedAttrs>().activation;
-    case OpKind::Add:
-    case OpKind::Sub:
-    case OpKind::Mul:
-      return op.as<BinaryAttrs>().activation;
-    case OpKind::AveragePool2D:
-    case OpKind::MaxPool2D:
-      return op.as<PoolAttrs>().activation;
-    default:
-      return Activation::None;
-  }
-}
-
-void set_fused_activation(Op& op, Activation activation) {
-  switch (op.kind) {
-    case OpKind::Conv2D:
-    case OpKind::DepthwiseConv2D:
-      op.as<ConvAttrs>().activation = activation;
-      return;
-    case OpKind::FullyConnected:
-      op.as<FullyConnectedAttrs>().activation = activation;
-      return;
-    case OpKind::AveragePool2D:
-    case OpKind::MaxPool2D:
-      op.as<PoolAttrs>().activation = activation;
-      return;
-    default:
-      op.as<BinaryAttrs>().activation = activation;
-  }
-}
-
 Graph prepare(const Graph& graph) {
   check_types(graph);
   check_constants(graph);
-  Graph prepared = fuse_activations(compiler::drop_dead_ops(graph));
+  Graph prepared = compiler::fuse_activations(compiler::drop_dead_ops(graph));
   own_weights_and_bias(prepared);
   validate(prepared);
   return prepared;
@@ -210,7 +119,7 @@ SplitGraph split_activations(const Graph& graph) {
     clamp.inputs = {split.graph.add_tensor(std::move(between))};
     clamp.outputs = op.outputs;
     clamp.source_index = op.source_index;
-    set_fused_activation(op, Activation::None);
+    *activation_slot(op) = Activation::None;
     op.outputs = clamp.inputs;
     split.linear.push_back(clamp.inputs[0]);
     split.graph.ops.push_back(std::move(op));

@@ -77,6 +77,7 @@ Quantized quantize(const Graph& float_graph, const Calibration& calibration,
     const ReconstructInput input{graph, encodings, groups, calibration};
     Encodings better = options.reconstruct(input, options.reconstruction, progress);
     check_reconstruction(input, better);
+    better = with_room_for_biases(graph, std::move(better));
     result.reconstruction_refused =
         !options.always_reconstruct &&
         went_astray(graph, encodings, better, calibration, options.threads);

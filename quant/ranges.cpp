@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "libmcunet/graph/activation.h"
 #include "libmcunet/graph/operators.h"
 #include "libmcunet/support/error.h"
 #include "libmcunet/support/suggest.h"

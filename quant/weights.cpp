@@ -18,6 +18,11 @@ constexpr double kLargestBias = 1 << 29;
 // scales and must be normal float32 numbers.
 constexpr double kLeastScale = 1e-20;
 
+// The least scale of weights at which a bias is small enough.
+double scale_for_bias(float bias, float input_scale) {
+  return std::fabs(static_cast<double>(bias)) / (static_cast<double>(input_scale) * kLargestBias);
+}
+
 double squared_error(const std::vector<float>& weights, double scale, WeightRange range) {
   double error = 0;
   for (const float weight : weights) {
@@ -73,9 +78,7 @@ LayerEncoding encode_weights(const Graph& graph, const Op& op, DType dtype, Weig
     }
     double scale = static_cast<double>(largest) / range.max;
     if (largest > 0 && method == WeightScale::Mse) scale = least_error_scale(rows[c], scale, range);
-    const double for_bias =
-        std::fabs(static_cast<double>(bias[c])) / (static_cast<double>(input_scale) * kLargestBias);
-    scales[c] = std::max({scale, for_bias, kLeastScale});
+    scales[c] = std::max({scale, scale_for_bias(bias[c], input_scale), kLeastScale});
     encoding.scales.push_back(static_cast<float>(scales[c]));
   }
   encoding.weights.resize(static_cast<size_t>(tensor.elements()));
@@ -86,6 +89,31 @@ LayerEncoding encode_weights(const Graph& graph, const Op& op, DType dtype, Weig
         std::clamp(level, static_cast<double>(range.min), static_cast<double>(range.max)));
   });
   return encoding;
+}
+
+LayerEncoding with_room_for_biases(const Graph& graph, const Op& op, LayerEncoding layer,
+                                   float input_scale) {
+  std::vector<double> factors(layer.scales.size(), 1.0);
+  for (size_t c = 0; c < factors.size(); ++c) {
+    const double least = scale_for_bias(layer.bias[c], input_scale);
+    if (static_cast<double>(layer.scales[c]) >= least) continue;
+    factors[c] = static_cast<double>(layer.scales[c]) / least;
+    layer.scales[c] = static_cast<float>(least);
+  }
+  for_each_weight(graph, op, [&](size_t i, size_t out, size_t) {
+    layer.weights[i] =
+        static_cast<int8_t>(std::round(static_cast<double>(layer.weights[i]) * factors[out]));
+  });
+  return layer;
+}
+
+Encodings with_room_for_biases(const Graph& graph, Encodings encodings) {
+  for (auto& [index, layer] : encodings.layers) {
+    const Op& op = graph.ops[index];
+    const float input_scale = encodings.activations.at(static_cast<size_t>(op.inputs[0])).scale();
+    layer = with_room_for_biases(graph, op, std::move(layer), input_scale);
+  }
+  return encodings;
 }
 
 std::map<size_t, LayerEncoding> encode_all_weights(const Graph& graph,

@@ -19,6 +19,14 @@ enum class WeightScale {
 LayerEncoding encode_weights(const Graph& graph, const Op& op, DType dtype, WeightScale method,
                              float input_scale);
 
+// The layer with larger scales in those channels whose bias, which may have changed since, would
+// leave no room for the sums of products in int32: a channel without weights, say, whose bias was
+// corrected. Its weights are rounded anew to nearest.
+LayerEncoding with_room_for_biases(const Graph& graph, const Op& op, LayerEncoding layer,
+                                   float input_scale);
+// All layers, by the scales of their inputs.
+Encodings with_room_for_biases(const Graph& graph, Encodings encodings);
+
 // All layers with weights; `dtypes` names those that are not Int8, by operator index.
 std::map<size_t, LayerEncoding> encode_all_weights(const Graph& graph,
                                                    const std::vector<Quantization>& activations,

@@ -8,7 +8,6 @@
 #include "libmcunet/board/size.h"
 #include "libmcunet/netspec/build.h"
 #include "libmcunet/netspec/read.h"
-#include "libmcunet/netspec/trained.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/sha256.h"
 #include "libmcunet/support/table.h"
@@ -52,29 +51,17 @@ Model load_model(const std::string& path) {
   return model;
 }
 
-Model load_trained_model(const std::string& path, const std::string& checkpoint) {
-  if (!is_description(path)) {
-    if (!checkpoint.empty())
-      throw Error(ErrorKind::Usage, "--checkpoint " + checkpoint + ": " + path +
-                                        " has its own weights; it belongs to a .json network");
-    return load_model(path);
-  }
-  if (checkpoint.empty()) {
-    throw Error(ErrorKind::Usage,
-                path + " describes a network without weights: give them with --checkpoint");
-  }
+Model load_trained_model(const std::string& path, const import::ImportOptions& options) {
   const std::vector<uint8_t> bytes = read_file(path);
+  const bool tflite = import::network_file(bytes, path) == import::NetworkFile::TfLite;
+  // Quantized models are as welcome here as float ones, and need no import.
+  const bool plain = options.checkpoint.empty() && !options.input_shape && !options.resolution;
+  if (tflite && plain) return load_model(path);
   Model model;
   model.path = path;
   model.stem = std::filesystem::path(path).stem().string();
   model.sha256 = sha256_hex(bytes);
-  netspec::TrainedOptions options;
-  options.name = model.stem;
-  options.description = path;
-  options.checkpoint = checkpoint;
-  model.graph = netspec::build_trained_graph(
-      netspec::read_description(std::string(bytes.begin(), bytes.end()), path),
-      checkpoint::read_state_dict(std::filesystem::path(checkpoint)), options);
+  model.graph = import::import_network(path, options);
   return model;
 }
 

@@ -14,6 +14,7 @@
 #include "libmcunet/support/error.h"
 #include "libmcunet/support/progress.h"
 #include "profiler/model_runner.h"
+#include "quant/import/import.h"
 
 namespace mcunet::app {
 
@@ -34,8 +35,9 @@ struct Model {
   Graph graph;
 };
 Model load_model(const std::string& path);
-// The same for what is to be judged by its outputs: a network description needs its weights.
-Model load_trained_model(const std::string& path, const std::string& checkpoint);
+// The same for what is to be judged by its outputs: whatever `quantize` reads, and quantized
+// models. A network description needs its weights.
+Model load_trained_model(const std::string& path, const import::ImportOptions& options);
 
 // What --preprocess says; if nothing, what is stored in the model; else the one named `fallback`.
 Preprocess preprocess_for(const std::string& given, const Graph& graph,

@@ -20,6 +20,7 @@ using nlohmann::ordered_json;
 
 struct EvalCommand {
   std::string model, checkpoint, data, kind = "folder", coco, split = "test";
+  std::vector<int32_t> input_shape;
   std::string preprocess, against, against_checkpoint, against_preprocess, on = "interpreter";
   std::string confusion, logits, progress = "auto";
   size_t limit = 0;
@@ -64,7 +65,10 @@ Preprocess choose_preprocess(const std::string& given, const Graph& graph,
 Contestant contestant(const EvalCommand& command, const std::string& path,
                       const std::string& checkpoint, const std::string& preprocess, Place place) {
   Contestant result;
-  result.model = load_trained_model(path, checkpoint);
+  import::ImportOptions options;
+  options.checkpoint = checkpoint;
+  if (!command.input_shape.empty()) options.input_shape = command.input_shape;
+  result.model = load_trained_model(path, options);
   const Graph& graph = result.model.graph;
   single_input(graph);
   result.output = classifier_output(graph);
@@ -364,9 +368,15 @@ void add_eval(CLI::App& app) {
                         "instances_val2014.json --min-top1 85"}));
   sub->add_option(
          "model", command->model,
-         ".tflite file, float or int8, or the .json of an MCUNet network with --checkpoint")
+         ".tflite file, float or int8; ONNX or TorchScript; or the .json of an MCUNet network with "
+         "--checkpoint")
       ->required();
   sub->add_option("--checkpoint", command->checkpoint, "weights of a .json network (.pth)");
+  sub->add_option("--input-shape", command->input_shape,
+                  "shape of the input as the file's framework has it, such as 1,3,160,160; "
+                  "TorchScript needs it")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
   const char* data = "Data";
   sub->add_option("--data", command->data,
                   "folder of images (class folders, or labels.csv), IDX or CIFAR-10 files, .npy")

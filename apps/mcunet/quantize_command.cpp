@@ -8,7 +8,9 @@
 #include "apps/mcunet/command.h"
 #include "apps/mcunet/torch_door.h"
 #include "libmcunet/board/size.h"
+#include "libmcunet/data/metrics.h"
 #include "libmcunet/data/network_input.h"
+#include "libmcunet/data/network_output.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/log.h"
 #include "libmcunet/support/progress.h"
@@ -72,12 +74,6 @@ class StageProgress {
   int64_t shown_ = 0;
 };
 
-ProgressMode progress_mode(const std::string& name) {
-  if (name == "bar") return ProgressMode::Bar;
-  if (name == "plain") return ProgressMode::Plain;
-  return name == "none" ? ProgressMode::None : ProgressMode::Auto;
-}
-
 import::ImportOptions import_options(const QuantizeCommand& command){import::ImportOptions options;
 options.checkpoint = command.checkpoint;
 if (!command.input_shape.empty()) options.input_shape = command.input_shape;
@@ -116,16 +112,15 @@ Dataset open_labelled(const std::string& path) {
                                     "for each class, or a labels.csv");
 }
 
-// Classes beyond the network's outputs can only be a mistake.
+// Classes beyond the network's can only be a mistake.
 void check_labels(const Dataset& set, const Graph& network) {
-  const int64_t outputs = network.tensor(network.outputs[0]).elements();
-  const int64_t classes = std::max<int64_t>(outputs, 2);  // one output tells two classes apart
+  const auto classes = static_cast<int>(classifier_output(network).classes);
   for (size_t i = 0; i < set.size(); ++i) {
     const Sample& sample = set.sample(i);
     if (*sample.label < classes) continue;
     throw Error(ErrorKind::Input, "--eval: " + sample.name + " has the class " +
                                       std::to_string(*sample.label) + ", but the network has " +
-                                      std::to_string(outputs) + " outputs");
+                                      std::to_string(classes) + " classes");
   }
 }
 
@@ -194,8 +189,8 @@ ordered_json accuracy_json(const quant::Accuracy& accuracy) {
     return 100 * static_cast<double>(count) / static_cast<double>(accuracy.images);
   };
   const auto interval = [&](int64_t count) {
-    const quant::ConfidenceInterval ci = quant::wilson_interval(count, accuracy.images);
-    return ordered_json{ci.low, ci.high};
+    const Interval share = wilson_interval(count, accuracy.images);
+    return ordered_json{100 * share.low, 100 * share.high};
   };
   return {{"float", percent(accuracy.float_right)},
           {"float_ci95", interval(accuracy.float_right)},
@@ -208,11 +203,12 @@ ordered_json accuracy_json(const quant::Accuracy& accuracy) {
 }
 
 std::string accuracy_text(const char* name, int64_t right, int64_t images) {
-  const quant::ConfidenceInterval ci = quant::wilson_interval(right, images);
+  const Interval share = wilson_interval(right, images);
   return std::string(name) + ": top-1 " +
          format_fixed(100 * static_cast<double>(right) / static_cast<double>(images), 2) + " % (" +
          group_digits(right) + " of " + group_digits(images) +
-         "; 95 %: " + format_fixed(ci.low, 1) + " to " + format_fixed(ci.high, 1) + ")\n";
+         "; 95 %: " + format_fixed(100 * share.low, 1) + " to " +
+         format_fixed(100 * share.high, 1) + ")\n";
 }
 
 struct Outcome {

@@ -1,50 +1,17 @@
-#include <algorithm>
-#include <optional>
-
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
+#include "libmcunet/graph/activation.h"
 #include "libmcunet/reference/arithmetic.h"
 #include "libmcunet/reference/elementwise.h"
 
 namespace mcunet::compiler {
 namespace {
 
-std::optional<Activation> activation_of(OpKind kind) {
-  switch (kind) {
-    case OpKind::Relu:
-      return Activation::Relu;
-    case OpKind::Relu6:
-      return Activation::Relu6;
-    case OpKind::ReluN1To1:
-      return Activation::ReluN1To1;
-    default:
-      return std::nullopt;
-  }
-}
-
-// The fused activation of an operator that has one.
-Activation* fused_activation(Op& op) {
-  switch (op.kind) {
-    case OpKind::Conv2D:
-    case OpKind::DepthwiseConv2D:
-      return &op.as<ConvAttrs>().activation;
-    case OpKind::FullyConnected:
-      return &op.as<FullyConnectedAttrs>().activation;
-    case OpKind::Add:
-    case OpKind::Sub:
-    case OpKind::Mul:
-      return &op.as<BinaryAttrs>().activation;
-    case OpKind::AveragePool2D:
-    case OpKind::MaxPool2D:
-      return &op.as<PoolAttrs>().activation;
-    default:
-      return nullptr;
-  }
-}
-
+// Whether the operator does to the values just what the fused activation would.
 bool is_clamp(const Graph& graph, const Op& op, Activation activation) {
   const Tensor& x = graph.input(op, 0);
   const Tensor& y = graph.output(op);
+  if (x.dtype == DType::Float32 && y.dtype == DType::Float32) return true;
   if (x.dtype != DType::Int8 || y.dtype != DType::Int8 || x.quantization != y.quantization)
     return false;
   const reference::QuantizedRange range =
@@ -64,16 +31,16 @@ Graph fuse_activations(Graph graph) {
   std::vector<bool> fused(graph.ops.size(), false);
   for (size_t i = 0; i < graph.ops.size(); ++i) {
     const Op& op = graph.ops[i];
-    const std::optional<Activation> activation = activation_of(op.kind);
-    if (!activation) continue;
+    const Activation activation = activation_function(op.kind);
+    if (activation == Activation::None) continue;
     const TensorId x = op.inputs[0];
     const int source = producer[static_cast<size_t>(x)];
     if (source < 0 || is_graph_output(graph, x) || readers[static_cast<size_t>(x)].size() != 1)
       continue;
     Op& before = graph.ops[static_cast<size_t>(source)];
-    Activation* slot = fused_activation(before);
-    if (!slot || *slot != Activation::None || !is_clamp(graph, op, *activation)) continue;
-    *slot = *activation;
+    Activation* slot = activation_slot(before);
+    if (!slot || *slot != Activation::None || !is_clamp(graph, op, activation)) continue;
+    *slot = activation;
     before.outputs = op.outputs;
     fused[i] = true;
   }

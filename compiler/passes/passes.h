@@ -31,8 +31,8 @@ Graph drop_renames(Graph graph);
 // change the scale.
 Graph fold_padding(Graph graph);
 
-//   CONV_2D → RELU   becomes   CONV_2D with fused RELU, when the RELU is a mere clamp of the same
-//   quantization.
+//   CONV_2D → RELU   becomes   CONV_2D with fused RELU, in float32, and in int8 when the RELU is a
+//   mere clamp of the same quantization.
 Graph fuse_activations(Graph graph);
 
 //   input[n,c,h,w] → TRANSPOSE → x   becomes   input[n,h,w,c] x

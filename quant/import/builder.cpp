@@ -31,8 +31,8 @@ void Builder::at(int32_t index, const std::string& name) {
   name_ = name;
 }
 
-Activation Builder::input(const std::string& name, const Shape& shape, bool planar) {
-  Activation x;
+TensorView Builder::input(const std::string& name, const Shape& shape, bool planar) {
+  TensorView x;
   x.shape = x.base = shape;
   x.order = planar && shape.size() == 4 ? image_order() : identity_order(shape.size());
   Tensor tensor;
@@ -84,8 +84,8 @@ TensorId Builder::constant(const char* role, Shape shape, const std::vector<doub
 
 // ---- layouts
 
-Activation Builder::like(const Activation& x, TensorId id) {
-  Activation y = x;
+TensorView Builder::like(const TensorView& x, TensorId id) {
+  TensorView y = x;
   y.id = id;
   return y;
 }
@@ -95,21 +95,21 @@ TensorId Builder::reshaped_tensor(TensorId id, Shape shape) {
   return emit(OpKind::Reshape, {id}, std::monostate{}, std::move(shape));
 }
 
-Activation Builder::plain(const Activation& x) {
+TensorView Builder::plain(const TensorView& x) {
   if (!x.reshaped()) return x;
-  Activation whole = x;
+  TensorView whole = x;
   whole.shape = x.base;
   whole = ordered(whole, identity_order(x.base.size()));
   return {reshaped_tensor(whole.id, x.shape), identity_order(x.shape.size()), x.shape, x.shape};
 }
 
-Activation Builder::ordered(const Activation& x, const std::vector<int>& order) {
+TensorView Builder::ordered(const TensorView& x, const std::vector<int>& order) {
   if (x.reshaped()) {
     // What is in memory is moved so that the reshape only renames it, where that is possible: one
     // transpose of a channel shuffle instead of two.
     const std::vector<int> before = reshaped_order(x.shape, order, x.base);
     if (before.empty()) return ordered(plain(x), order);
-    const Activation whole = ordered({x.id, x.order, x.base, x.base}, before);
+    const TensorView whole = ordered({x.id, x.order, x.base, x.base}, before);
     return {reshaped_tensor(whole.id, stored_shape(x.shape, order)), order, x.shape, x.shape};
   }
   if (x.order == order) return x;
@@ -124,14 +124,14 @@ Activation Builder::ordered(const Activation& x, const std::vector<int>& order) 
   return {emit(OpKind::Transpose, {x.id}, attrs, shape), order, x.shape, x.shape};
 }
 
-Activation Builder::image(const Activation& x, const char* what) {
+TensorView Builder::image(const TensorView& x, const char* what) {
   if (x.shape.size() != 4)
     unsupported(std::string(what) + " of a tensor with " + std::to_string(x.shape.size()) +
                 " dimensions; only images (4 dimensions) are supported");
   return ordered(x, image_order());
 }
 
-Activation Builder::reshape(const Activation& x, const std::vector<int64_t>& shape) {
+TensorView Builder::reshape(const TensorView& x, const std::vector<int64_t>& shape) {
   const int64_t elements = element_count(x.shape);
   std::vector<int64_t> wanted = shape;
   int64_t known = 1;
@@ -151,7 +151,7 @@ Activation Builder::reshape(const Activation& x, const std::vector<int64_t>& sha
     *open = elements / known;
     known *= *open;
   }
-  Activation y = x;
+  TensorView y = x;
   y.shape.assign(wanted.begin(), wanted.end());
   if (known != elements)
     unsound("a reshape of " + to_string(x.shape) + " to " + to_string(y.shape));
@@ -161,7 +161,7 @@ Activation Builder::reshape(const Activation& x, const std::vector<int64_t>& sha
   return {reshaped_tensor(x.id, stored_shape(y.shape, order)), order, y.shape, y.shape};
 }
 
-Activation Builder::flatten(const Activation& x, int64_t first, int64_t last) {
+TensorView Builder::flatten(const TensorView& x, int64_t first, int64_t last) {
   const auto begin = static_cast<size_t>(normalized_axis(first, x.shape.size()));
   const auto end = static_cast<size_t>(normalized_axis(last, x.shape.size()));
   if (begin > end) unsound("flatten from a dimension to one before it");
@@ -173,14 +173,14 @@ Activation Builder::flatten(const Activation& x, int64_t first, int64_t last) {
   return reshape(x, shape);
 }
 
-Activation Builder::permute(const Activation& x, const std::vector<int64_t>& permutation) {
+TensorView Builder::permute(const TensorView& x, const std::vector<int64_t>& permutation) {
   const size_t rank = x.shape.size();
   std::vector<int> inverse(rank, -1);
   if (permutation.size() != rank) unsound("a permutation of another number of dimensions");
   for (size_t i = 0; i < rank; ++i)
     inverse[static_cast<size_t>(normalized_axis(permutation[i], rank))] = static_cast<int>(i);
   if (std::count(inverse.begin(), inverse.end(), -1) > 0) unsound("a permutation with repetitions");
-  Activation y = plain(x);
+  TensorView y = plain(x);
   for (int& d : y.order) d = inverse[static_cast<size_t>(d)];
   const Shape before = y.shape;
   for (size_t i = 0; i < rank; ++i) y.shape[static_cast<size_t>(inverse[i])] = before[i];
@@ -188,12 +188,12 @@ Activation Builder::permute(const Activation& x, const std::vector<int64_t>& per
   return y;
 }
 
-Graph Builder::finish(const std::vector<std::pair<std::string, Activation>>& outputs) {
+Graph Builder::finish(const std::vector<std::pair<std::string, TensorView>>& outputs) {
   for (const auto& [name, value] : outputs) {
     const bool is_image = value.shape.size() == 4 && !value.reshaped() &&
                           same_layout(value.shape, value.order, image_order());
     at(static_cast<int32_t>(graph_.ops.size()), name);
-    Activation y = is_image ? ordered(value, image_order())
+    TensorView y = is_image ? ordered(value, image_order())
                             : ordered(value, identity_order(value.shape.size()));
     // An output of its own, also where the network hands a value out twice, or its input.
     const bool taken = is_graph_output(graph_, y.id) ||

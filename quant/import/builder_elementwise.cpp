@@ -63,30 +63,30 @@ std::vector<double> reordered(const std::vector<double>& values, const Shape& sh
 
 }  // namespace
 
-Activation Builder::unary(OpKind kind, const Activation& x) {
+TensorView Builder::unary(OpKind kind, const TensorView& x) {
   return like(x, emit(kind, {x.id}, std::monostate{}, stored(x)));
 }
 
-Activation Builder::leaky_relu(const Activation& x, double slope) {
+TensorView Builder::leaky_relu(const TensorView& x, double slope) {
   LeakyReluAttrs attrs;
   attrs.alpha = static_cast<float>(slope);
   return like(x, emit(OpKind::LeakyRelu, {x.id}, attrs, stored(x)));
 }
 
-Activation Builder::binary_constant(OpKind kind, const Activation& source,
+TensorView Builder::binary_constant(OpKind kind, const TensorView& source,
                                     const Constant& operand) {
   if (operand.values.size() == 1) {  // fits any layout
     const TensorId value = constant("constant", {1}, operand.values);
-    const Activation x = operand.shape.size() > source.shape.size()
+    const TensorView x = operand.shape.size() > source.shape.size()
                              ? reshape(source, with_rank(source.shape, operand.shape.size()))
                              : source;
     return like(x, emit(kind, {x.id, value}, BinaryAttrs{}, stored(x)));
   }
-  Activation x = plain(source);
+  TensorView x = plain(source);
   const size_t rank = std::max(x.shape.size(), operand.shape.size());
   if (x.shape.size() < rank) x = plain(reshape(x, with_rank(x.shape, rank)));
   const Shape shape = narrowed(with_rank(narrowed(operand.shape), rank));
-  Activation y = x;
+  TensorView y = x;
   y.shape = y.base = broadcast(x.shape, shape);
   Shape memory = stored_shape(shape, x.order);
   const std::vector<double> values = reordered(operand.values, shape, x.order);
@@ -97,9 +97,9 @@ Activation Builder::binary_constant(OpKind kind, const Activation& source,
   return y;
 }
 
-Activation Builder::binary(OpKind kind, const Value& left, const Value& right) {
-  const auto* a = std::get_if<Activation>(&left);
-  const auto* b = std::get_if<Activation>(&right);
+TensorView Builder::binary(OpKind kind, const Value& left, const Value& right) {
+  const auto* a = std::get_if<TensorView>(&left);
+  const auto* b = std::get_if<TensorView>(&right);
   if (a != nullptr && b == nullptr) {
     Constant operand = std::get<Constant>(right);
     if (kind == OpKind::Sub) {
@@ -117,41 +117,41 @@ Activation Builder::binary(OpKind kind, const Value& left, const Value& right) {
     return like(*a, emit(kind, {a->id, b->id}, BinaryAttrs{}, stored(*a)));
   // The larger one keeps its layout.
   const size_t rank = std::max(a->shape.size(), b->shape.size());
-  Activation x = plain(reshape(plain(*a), with_rank(a->shape, rank)));
-  Activation y = plain(reshape(plain(*b), with_rank(b->shape, rank)));
+  TensorView x = plain(reshape(plain(*a), with_rank(a->shape, rank)));
+  TensorView y = plain(reshape(plain(*b), with_rank(b->shape, rank)));
   const bool first = element_count(x.shape) >= element_count(y.shape);
   const std::vector<int> order = first ? x.order : y.order;
   x = ordered(x, order);
   y = ordered(y, order);
-  Activation result = x;
+  TensorView result = x;
   result.shape = result.base = broadcast(x.shape, y.shape);
   result.id = emit(kind, {x.id, y.id}, BinaryAttrs{}, stored_shape(result.shape, order));
   return result;
 }
 
-Activation Builder::divide(const Value& a, const Value& b) {
+TensorView Builder::divide(const Value& a, const Value& b) {
   const auto* divisor = std::get_if<Constant>(&b);
-  if (divisor == nullptr || !std::holds_alternative<Activation>(a))
+  if (divisor == nullptr || !std::holds_alternative<TensorView>(a))
     unsupported("division by a value that is computed; only division by constants is supported");
   Constant factor = *divisor;
   for (double& value : factor.values) {
     if (value == 0) unsound("division by zero");
     value = 1 / value;
   }
-  return binary_constant(OpKind::Mul, std::get<Activation>(a), factor);
+  return binary_constant(OpKind::Mul, std::get<TensorView>(a), factor);
 }
 
-Activation Builder::scaled(const Activation& x, double factor) {
+TensorView Builder::scaled(const TensorView& x, double factor) {
   return factor == 1 ? x : binary_constant(OpKind::Mul, x, Constant::scalar(factor));
 }
 
-Activation Builder::shifted(const Activation& x, double offset) {
+TensorView Builder::shifted(const TensorView& x, double offset) {
   return offset == 0 ? x : binary_constant(OpKind::Add, x, Constant::scalar(offset));
 }
 
 // Limits that are not those of a RELU are moved there: low + relu6((x − low) · 6/w) · w/6 with the
 // width w = high − low. The factors mostly end in a convolution before.
-Activation Builder::clip(const Activation& x, double low, double high) {
+TensorView Builder::clip(const TensorView& x, double low, double high) {
   if (low <= -kLargest) low = -kInfinity;
   if (high >= kLargest) high = kInfinity;
   if (std::isnan(low) || std::isnan(high) || low > high) unsound("clip without a range");
@@ -164,23 +164,23 @@ Activation Builder::clip(const Activation& x, double low, double high) {
     return shifted(scaled(unary(OpKind::Relu, shifted(scaled(x, -1), high)), -1), high);
   if (low == high) unsupported("clip to a single value");
   const double width = high - low;
-  const Activation in = scaled(shifted(x, -low), 6 / width);
+  const TensorView in = scaled(shifted(x, -low), 6 / width);
   return shifted(scaled(unary(OpKind::Relu6, in), width / 6), low);
 }
 
-Activation Builder::hard_sigmoid(const Activation& x, double factor, double offset) {
+TensorView Builder::hard_sigmoid(const TensorView& x, double factor, double offset) {
   // In float32, so that a sixth as a file has it becomes 1.
   const double slope = double{static_cast<float>(6 * factor)};
   const double start = double{static_cast<float>(6 * offset)};
   return scaled(unary(OpKind::Relu6, shifted(scaled(x, slope), start)), 1.0 / 6);
 }
 
-Activation Builder::silu(const Activation& x) {
+TensorView Builder::silu(const TensorView& x) {
   return binary(OpKind::Mul, x, unary(OpKind::Logistic, x));
 }
 
-Activation Builder::softmax(const Activation& source, int64_t axis) {
-  Activation x = plain(source);
+TensorView Builder::softmax(const TensorView& source, int64_t axis) {
+  TensorView x = plain(source);
   const int dim = normalized_axis(axis, x.shape.size());
   if (x.order.back() != dim) {
     std::vector<int> order = identity_order(x.shape.size());

@@ -52,9 +52,9 @@ std::vector<double> reordered(const Constant& weights, bool depthwise) {
 
 }  // namespace
 
-Activation Builder::conv(const Activation& source, const Constant& weights, const Constant* bias,
+TensorView Builder::conv(const TensorView& source, const Constant& weights, const Constant* bias,
                          const ConvGeometry& geometry) {
-  const Activation x = image(source, "convolution");
+  const TensorView x = image(source, "convolution");
   if (weights.shape.size() != 4) unsound("weights of a convolution without 4 dimensions");
   const int64_t channels = x.shape[1], out = weights.shape[0], in = weights.shape[1];
   if (geometry.groups < 1 || in < 1 || in * geometry.groups != channels ||
@@ -81,7 +81,7 @@ Activation Builder::conv(const Activation& source, const Constant& weights, cons
     check_vector(*bias, out, "the bias");
     inputs.push_back(constant("bias", {filters}, bias->values));
   }
-  Activation y = x;
+  TensorView y = x;
   y.shape = y.base = {x.shape[0], filters, rows, columns};
   y.id = emit(depthwise ? OpKind::DepthwiseConv2D : OpKind::Conv2D, std::move(inputs), attrs,
               stored_shape(y.shape, y.order));
@@ -89,7 +89,7 @@ Activation Builder::conv(const Activation& source, const Constant& weights, cons
 }
 
 // A flattened image keeps its layout; the columns of the weights are reordered instead.
-Activation Builder::flat_linear(const Activation& x, std::vector<double>& weights, size_t outputs) {
+TensorView Builder::flat_linear(const TensorView& x, std::vector<double>& weights, size_t outputs) {
   const auto columns = static_cast<size_t>(x.shape.back());
   // The dimensions of the image that are flattened into the last one.
   size_t first = x.base.size();
@@ -103,7 +103,7 @@ Activation Builder::flat_linear(const Activation& x, std::vector<double>& weight
   const Shape tail(x.base.begin() + static_cast<ptrdiff_t>(first), x.base.end());
   if (!same_layout(x.base, x.order, wanted) || !std::is_sorted(before.begin(), before.end()) ||
       element_count(tail) != x.shape.back()) {
-    const Activation moved = plain(x);
+    const TensorView moved = plain(x);
     return ordered(moved, identity_order(moved.shape.size()));
   }
 
@@ -132,13 +132,13 @@ Activation Builder::flat_linear(const Activation& x, std::vector<double>& weight
   return {reshaped_tensor(x.id, x.shape), identity_order(x.shape.size()), x.shape, x.shape};
 }
 
-Activation Builder::linear(const Activation& source, const Constant& weights,
+TensorView Builder::linear(const TensorView& source, const Constant& weights,
                            const Constant* bias) {
   if (source.shape.empty() || weights.shape.size() != 2 || weights.shape[1] != source.shape.back())
     unsound("weights that do not fit an input of " + to_string(source.shape));
   std::vector<double> values = weights.values;
   const auto outputs = static_cast<int32_t>(weights.shape[0]);
-  Activation x = source;
+  TensorView x = source;
   if (x.shape.size() == 1) x = reshape(x, {1, x.shape[0]});
   if (x.reshaped()) x = flat_linear(x, values, static_cast<size_t>(outputs));
   const bool last_innermost = x.order.back() == static_cast<int>(x.shape.size()) - 1;
@@ -150,7 +150,7 @@ Activation Builder::linear(const Activation& source, const Constant& weights,
     check_vector(*bias, outputs, "the bias");
     inputs.push_back(constant("bias", {outputs}, bias->values));
   }
-  Activation y = x;
+  TensorView y = x;
   y.shape.back() = outputs;
   y.base = y.shape;
   FullyConnectedAttrs attrs;
@@ -159,7 +159,7 @@ Activation Builder::linear(const Activation& source, const Constant& weights,
   return source.shape.size() == 1 ? reshape(y, {outputs}) : y;
 }
 
-Activation Builder::batch_norm(const Activation& x, const Constant& scale, const Constant& bias,
+TensorView Builder::batch_norm(const TensorView& x, const Constant& scale, const Constant& bias,
                                const Constant& mean, const Constant& variance, double eps) {
   if (x.shape.size() < 2) unsound("batch norm of a tensor without channels");
   const auto channels = static_cast<size_t>(x.shape[1]);

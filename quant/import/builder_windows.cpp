@@ -30,7 +30,7 @@ int32_t padding_after(int32_t in, int32_t kernel, int32_t stride, int32_t before
 
 }  // namespace
 
-Activation Builder::window(OpKind kind, const Activation& x, const PoolGeometry& geometry) {
+TensorView Builder::window(OpKind kind, const TensorView& x, const PoolGeometry& geometry) {
   PoolAttrs attrs;
   attrs.filter_h = checked(geometry.kernel[0], 1, "a kernel");
   attrs.filter_w = checked(geometry.kernel[1], 1, "a kernel");
@@ -51,14 +51,14 @@ Activation Builder::window(OpKind kind, const Activation& x, const PoolGeometry&
   if (padding.top >= attrs.filter_h || padding.bottom >= attrs.filter_h ||
       padding.left >= attrs.filter_w || padding.right >= attrs.filter_w)
     unsupported("pooling with windows that lie wholly in the padding");
-  Activation y = x;
+  TensorView y = x;
   y.shape = y.base = {x.shape[0], x.shape[1], rows, columns};
   y.id = emit(kind, {x.id}, attrs, stored_shape(y.shape, y.order));
   return y;
 }
 
-Activation Builder::pool(OpKind kind, const Activation& source, const PoolGeometry& geometry) {
-  Activation x = image(source, "pooling");
+TensorView Builder::pool(OpKind kind, const TensorView& source, const PoolGeometry& geometry) {
+  TensorView x = image(source, "pooling");
   PoolGeometry rest = geometry;
   const auto& p = geometry.padding;
   const bool padded = p[0] != 0 || p[1] != 0 || p[2] != 0 || p[3] != 0;
@@ -84,8 +84,8 @@ Activation Builder::pool(OpKind kind, const Activation& source, const PoolGeomet
   return window(kind, x, rest);
 }
 
-Activation Builder::adaptive_average_pool(const Activation& source, int64_t rows, int64_t columns) {
-  const Activation x = image(source, "pooling");
+TensorView Builder::adaptive_average_pool(const TensorView& source, int64_t rows, int64_t columns) {
+  const TensorView x = image(source, "pooling");
   if (rows == 1 && columns == 1) return mean(x, {2, 3}, true);
   if (rows < 1 || columns < 1 || x.shape[2] % rows != 0 || x.shape[3] % columns != 0)
     unsupported("adaptive pooling of " + to_string(x.shape) + " to " + std::to_string(rows) + "x" +
@@ -95,14 +95,14 @@ Activation Builder::adaptive_average_pool(const Activation& source, int64_t rows
   return window(OpKind::AveragePool2D, x, geometry);
 }
 
-Activation Builder::mean(const Activation& source, std::vector<int64_t> axes, bool keep_dims) {
-  const Activation x = plain(source);
+TensorView Builder::mean(const TensorView& source, std::vector<int64_t> axes, bool keep_dims) {
+  const TensorView x = plain(source);
   const size_t rank = x.shape.size();
   std::vector<bool> reduced(rank, axes.empty());
   for (const int64_t axis : axes) reduced[static_cast<size_t>(normalized_axis(axis, rank))] = true;
   ReduceAttrs attrs;
   attrs.keep_dims = true;
-  Activation y = x;
+  TensorView y = x;
   std::vector<int64_t> without;
   for (size_t i = 0; i < rank; ++i) {
     if (reduced[static_cast<size_t>(x.order[i])]) attrs.axes.push_back(static_cast<int32_t>(i));
@@ -118,14 +118,14 @@ Activation Builder::mean(const Activation& source, std::vector<int64_t> axes, bo
   return keep_dims ? y : reshape(y, without);
 }
 
-Activation Builder::concat(const std::vector<Activation>& parts, int64_t axis) {
+TensorView Builder::concat(const std::vector<TensorView>& parts, int64_t axis) {
   if (parts.empty()) unsound("a concatenation of nothing");
-  std::vector<Activation> inputs;
-  for (const Activation& part : parts) inputs.push_back(plain(part));
-  const Activation& first = inputs.front();
+  std::vector<TensorView> inputs;
+  for (const TensorView& part : parts) inputs.push_back(plain(part));
+  const TensorView& first = inputs.front();
   const auto dim = static_cast<size_t>(normalized_axis(axis, first.shape.size()));
   const std::vector<int> order = first.order;
-  Activation y = first;
+  TensorView y = first;
   std::vector<TensorId> ids = {first.id};
   for (size_t i = 1; i < inputs.size(); ++i) {
     const Shape& shape = inputs[i].shape;
@@ -147,9 +147,9 @@ Activation Builder::concat(const std::vector<Activation>& parts, int64_t axis) {
   return y;
 }
 
-Activation Builder::slice(const Activation& source, int64_t axis, int64_t begin, int64_t end,
+TensorView Builder::slice(const TensorView& source, int64_t axis, int64_t begin, int64_t end,
                           int64_t step) {
-  const Activation x = plain(source);
+  const TensorView x = plain(source);
   const auto dim = static_cast<size_t>(normalized_axis(axis, x.shape.size()));
   const int64_t extent = x.shape[dim];
   if (step < 1) unsupported("a slice backwards");
@@ -161,7 +161,7 @@ Activation Builder::slice(const Activation& source, int64_t axis, int64_t begin,
   const int64_t count = (to - from + std::min(step, extent) - 1) / std::min(step, extent);
   if (count == extent) return x;
   StridedSliceAttrs attrs;
-  Activation y = x;
+  TensorView y = x;
   y.shape[dim] = static_cast<int32_t>(count);
   y.base = y.shape;
   for (const int d : x.order) {
@@ -174,14 +174,14 @@ Activation Builder::slice(const Activation& source, int64_t axis, int64_t begin,
   return y;
 }
 
-Activation Builder::pad(const Activation& source, const std::vector<int64_t>& before,
+TensorView Builder::pad(const TensorView& source, const std::vector<int64_t>& before,
                         const std::vector<int64_t>& after) {
-  const Activation x = plain(source);
+  const TensorView x = plain(source);
   if (before.size() != x.shape.size() || after.size() != x.shape.size())
     unsound("paddings for " + std::to_string(before.size()) + " dimensions of " +
             to_string(x.shape));
   PadAttrs attrs;
-  Activation y = x;
+  TensorView y = x;
   bool none = true;
   for (const int d : x.order) {
     const auto dim = static_cast<size_t>(d);
@@ -197,9 +197,9 @@ Activation Builder::pad(const Activation& source, const std::vector<int64_t>& be
   return y;
 }
 
-Activation Builder::resize(const Activation& source, const NearestIndex& rows,
+TensorView Builder::resize(const TensorView& source, const NearestIndex& rows,
                            const NearestIndex& columns) {
-  const Activation x = image(source, "resizing");
+  const TensorView x = image(source, "resizing");
   const auto out_rows = static_cast<int32_t>(rows.size());
   const auto out_columns = static_cast<int32_t>(columns.size());
   if (out_rows == x.shape[2] && out_columns == x.shape[3]) return x;
@@ -216,7 +216,7 @@ Activation Builder::resize(const Activation& source, const NearestIndex& rows,
     attrs.align_corners = align;
     attrs.half_pixel_centers = half;
     if (!same(rows, x.shape[2], attrs) || !same(columns, x.shape[3], attrs)) continue;
-    Activation y = x;
+    TensorView y = x;
     y.shape = y.base = {x.shape[0], x.shape[1], out_rows, out_columns};
     y.id = emit(OpKind::ResizeNearestNeighbor, {x.id}, attrs, stored_shape(y.shape, y.order));
     return y;

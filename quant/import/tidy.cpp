@@ -5,6 +5,9 @@
 #include <optional>
 #include <utility>
 
+#include "compiler/passes/passes.h"
+#include "libmcunet/graph/activation.h"
+
 namespace mcunet::import {
 namespace {
 
@@ -23,8 +26,8 @@ class Tidier {
     for (Op& op : graph_.ops) find_hard_swish(op);
     drop_dead();
     for (size_t i = 0; i < graph_.ops.size(); ++i) fold_affine(i);
-    for (size_t i = 0; i < graph_.ops.size(); ++i) fuse_activation(i);
     drop_dead();
+    graph_ = compiler::fuse_activations(std::move(graph_));
     drop_tensors();
     return std::move(graph_);
   }
@@ -99,24 +102,6 @@ class Tidier {
     graph_.tensor(id).data = std::move(bytes);
   }
 
-  static Activation* activation_of(Op& op) {
-    switch (op.kind) {
-      case OpKind::Conv2D:
-      case OpKind::DepthwiseConv2D:
-        return &op.as<ConvAttrs>().activation;
-      case OpKind::FullyConnected:
-        return &op.as<FullyConnectedAttrs>().activation;
-      case OpKind::Add:
-      case OpKind::Sub:
-      case OpKind::Mul:
-        return &op.as<BinaryAttrs>().activation;
-      case OpKind::AveragePool2D:
-      case OpKind::MaxPool2D:
-        return &op.as<PoolAttrs>().activation;
-      default:
-        return nullptr;
-    }
-  }
   static bool is_weighted(const Op& op) {
     return op.kind == OpKind::Conv2D || op.kind == OpKind::DepthwiseConv2D ||
            op.kind == OpKind::FullyConnected;
@@ -143,7 +128,7 @@ class Tidier {
     const Tensor& constant = graph_.tensor(op.inputs[1]);
     Op* before = only_producer(op.inputs[0]);
     if (!constant.is_constant() || before == nullptr || !is_weighted(*before) ||
-        *activation_of(*before) != Activation::None)
+        fused_activation(*before) != Activation::None)
       return;
     const auto channels = static_cast<size_t>(graph_.output(*before).shape.back());
     const bool per_channel = constant.shape == Shape{static_cast<int32_t>(channels)};
@@ -165,20 +150,6 @@ class Tidier {
         bias[c] = op.kind == OpKind::Mul ? bias[c] * of_channel(c) : bias[c] + of_channel(c);
       set_values(id, bias);
     }
-    merge(static_cast<size_t>(producer_[static_cast<size_t>(op.inputs[0])]), op);
-  }
-
-  void fuse_activation(size_t at) {
-    Op& op = graph_.ops[at];
-    const Activation function = op.kind == OpKind::Relu        ? Activation::Relu
-                                : op.kind == OpKind::Relu6     ? Activation::Relu6
-                                : op.kind == OpKind::ReluN1To1 ? Activation::ReluN1To1
-                                                               : Activation::None;
-    if (function == Activation::None) return;
-    Op* before = only_producer(op.inputs[0]);
-    Activation* activation = before == nullptr ? nullptr : activation_of(*before);
-    if (activation == nullptr || *activation != Activation::None) return;
-    *activation = function;
     merge(static_cast<size_t>(producer_[static_cast<size_t>(op.inputs[0])]), op);
   }
 

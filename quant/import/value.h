@@ -27,7 +27,7 @@ struct Constant {
 // A tensor of the graph, whose dimensions may lie in another order than the framework's: images are
 // stored as NHWC whatever the framework says. Permutations only change `order`, so that no
 // transpose is left over; a flattened image keeps its layout until a linear layer takes it.
-struct Activation {
+struct TensorView {
   TensorId id = -1;
   std::vector<int> order;  // dimension i in memory is dimension order[i] of `base`
   Shape base;              // the shape, in the framework's order of dimensions, that is in memory
@@ -37,7 +37,7 @@ struct Activation {
 };
 
 // std::monostate: the result of an operator that is not supported.
-using Value = std::variant<std::monostate, Constant, Activation>;
+using Value = std::variant<std::monostate, Constant, TensorView>;
 
 // 0, 1, 2 …
 std::vector<int> identity_order(size_t rank);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "libmcunet/graph/activation.h"
 #include "libmcunet/graph/operators.h"
 #include "libmcunet/support/error.h"
 #include "quant/prepare.h"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "libmcunet/graph/activation.h"
 #include "libmcunet/graph/operators.h"
 #include "quant/channels.h"
 #include "quant/prepare.h"

@@ -21,14 +21,14 @@ using Handler = std::function<Value(const Node&, Builder&)>;
 
 std::vector<int64_t> shape_of(const Value& value) {
   if (const auto* constant = std::get_if<Constant>(&value)) return constant->shape;
-  const Shape& shape = std::get<Activation>(value).shape;
+  const Shape& shape = std::get<TensorView>(value).shape;
   return {shape.begin(), shape.end()};
 }
 
 // The same value with another shape, whichever it is.
 Value with_shape(const Value& value, const std::vector<int64_t>& shape, Builder& builder) {
   if (const auto* constant = std::get_if<Constant>(&value)) return reshaped(*constant, shape);
-  return builder.reshape(std::get<Activation>(value), shape);
+  return builder.reshape(std::get<TensorView>(value), shape);
 }
 
 Constant scalar_or(const Node& node, size_t i, const char* what, double fallback) {
@@ -69,14 +69,14 @@ std::array<int64_t, 4> padding_of(const Node& node, const Shape& x,
   return {pads[0], pads[1], pads[2], pads[3]};
 }
 
-void require_image(const Activation& x) {
+void require_image(const TensorView& x) {
   if (x.shape.size() != 4)
     unsupported("an input with " + std::to_string(x.shape.size()) +
                 " dimensions; only images (4 dimensions) are supported");
 }
 
 Value conv(const Node& node, Builder& builder) {
-  const Activation& x = node.activation(0);
+  const TensorView& x = node.activation(0);
   require_image(x);
   const Constant& weights = node.constant(1, "weights");
   if (weights.shape.size() != 4) unsound("weights without 4 dimensions");
@@ -95,7 +95,7 @@ Value conv(const Node& node, Builder& builder) {
 }
 
 Value pool(OpKind kind, const Node& node, Builder& builder) {
-  const Activation& x = node.activation(0);
+  const TensorView& x = node.activation(0);
   require_image(x);
   const std::vector<int64_t> kernel = node.attributes.integers("kernel_shape", 2, 0);
   const std::vector<int64_t> stride = node.attributes.integers("strides", 2, 1);
@@ -111,7 +111,7 @@ Value pool(OpKind kind, const Node& node, Builder& builder) {
 }
 
 Value global_max_pool(const Node& node, Builder& builder) {
-  const Activation& x = node.activation(0);
+  const TensorView& x = node.activation(0);
   require_image(x);
   PoolGeometry geometry;
   geometry.kernel = {x.shape[2], x.shape[3]};
@@ -119,7 +119,7 @@ Value global_max_pool(const Node& node, Builder& builder) {
 }
 
 Value global_average_pool(const Node& node, Builder& builder) {
-  const Activation& x = node.activation(0);
+  const TensorView& x = node.activation(0);
   require_image(x);
   return builder.mean(x, {2, 3}, true);
 }
@@ -186,14 +186,14 @@ Value negate(const Node& node, Builder& builder) {
 }
 
 Value sum(const Node& node, Builder& builder) {
-  Activation total = node.activation(0);
+  TensorView total = node.activation(0);
   for (size_t i = 1; i < node.count(); ++i)
     total = builder.binary(OpKind::Add, total, node.value(i));
   return total;
 }
 
 Value softmax(const Node& node, Builder& builder) {
-  const Activation& x = node.activation(0);
+  const TensorView& x = node.activation(0);
   const int64_t axis = node.attributes.integer("axis", node.opset() >= 13 ? -1 : 1);
   if (node.opset() < 13) {
     // Over all dimensions from `axis` on.
@@ -280,7 +280,7 @@ Value concat(const Node& node, Builder& builder) {
     for (size_t i = 0; i < node.count(); ++i) parts.push_back(node.constant(i, "input"));
     return concatenated(parts, axis);
   }
-  std::vector<Activation> parts;
+  std::vector<TensorView> parts;
   for (size_t i = 0; i < node.count(); ++i) parts.push_back(node.activation(i));
   return builder.concat(parts, axis);
 }
@@ -298,7 +298,7 @@ Value slice(const Node& node, Builder& builder) {
     if (const auto* constant = std::get_if<Constant>(&value)) {
       value = sliced(*constant, axes[i], begins[i], ends[i], steps[i]);
     } else {
-      value = builder.slice(std::get<Activation>(value), axes[i], begins[i], ends[i], steps[i]);
+      value = builder.slice(std::get<TensorView>(value), axes[i], begins[i], ends[i], steps[i]);
     }
   }
   return value;
@@ -309,7 +309,7 @@ Value pad(const Node& node, Builder& builder) {
   if (mode != "constant") unsupported("mode " + mode + "; only constant zeros are supported");
   if (single(scalar_or(node, 2, "the value", 0), "the value") != 0)
     unsupported("padding with other values than 0");
-  const Activation& x = node.activation(0);
+  const TensorView& x = node.activation(0);
   const size_t rank = x.shape.size();
   const std::vector<int64_t> pads = node.integers(1, "pads");
   std::vector<int64_t> axes;
@@ -326,7 +326,7 @@ Value pad(const Node& node, Builder& builder) {
 }
 
 Value resize(const Node& node, Builder& builder) {
-  const Activation& x = node.activation(0);
+  const TensorView& x = node.activation(0);
   require_image(x);
   const std::string mode = node.attributes.text("mode", "nearest");
   if (mode != "nearest") unsupported("mode " + mode + "; only nearest is supported");
@@ -475,8 +475,8 @@ const Value& Node::value(size_t i) const {
   return inputs_[i];
 }
 
-const Activation& Node::activation(size_t i) const {
-  const auto* found = std::get_if<Activation>(&value(i));
+const TensorView& Node::activation(size_t i) const {
+  const auto* found = std::get_if<TensorView>(&value(i));
   if (found == nullptr) unsupported("input " + std::to_string(i) + " is constant");
   return *found;
 }
@@ -510,7 +510,7 @@ namespace {
 
 // The only operator with several outputs.
 std::vector<Value> split(const Node& node, size_t outputs, Builder& builder) {
-  const Activation& x = node.activation(0);
+  const TensorView& x = node.activation(0);
   const int64_t axis = node.attributes.integer("axis", 0);
   const int64_t extent = x.shape[static_cast<size_t>(normalized_axis(axis, x.shape.size()))];
   std::vector<int64_t> sizes = node.attributes.integers("split");

@@ -28,7 +28,7 @@ class Node {
     return i < inputs_.size() && !std::holds_alternative<std::monostate>(inputs_[i]);
   }
   const Value& value(size_t i) const;
-  const Activation& activation(size_t i) const;
+  const TensorView& activation(size_t i) const;
   // `what` names the input in messages.
   const Constant& constant(size_t i, const char* what) const;
   std::vector<int64_t> integers(size_t i, const char* what) const;

@@ -37,7 +37,7 @@ class Reader {
       if (needed_[static_cast<size_t>(i)]) read_node(i);
     }
     if (foreign_) problems_.push_back(options_.name + ": supported are " + onnx_operators());
-    std::vector<std::pair<std::string, Activation>> outputs = read_outputs();
+    std::vector<std::pair<std::string, TensorView>> outputs = read_outputs();
     stop_if_problems();
     return builder_.finish(outputs);
   }
@@ -221,14 +221,14 @@ class Reader {
     });
   }
 
-  std::vector<std::pair<std::string, Activation>> read_outputs() {
-    std::vector<std::pair<std::string, Activation>> outputs;
+  std::vector<std::pair<std::string, TensorView>> read_outputs() {
+    std::vector<std::pair<std::string, TensorView>> outputs;
     for (const auto& output : model_.graph().output()) {
       const auto found = values_.find(output.name());
       if (found == values_.end()) {
         if (problems_.empty())
           problem(ErrorKind::Input, "output '" + output.name() + "' is written by nothing");
-      } else if (const auto* value = std::get_if<Activation>(&found->second)) {
+      } else if (const auto* value = std::get_if<TensorView>(&found->second)) {
         outputs.emplace_back(output.name(), *value);
       } else {
         problem(ErrorKind::Unsupported, "output '" + output.name() + "' is constant");

@@ -17,7 +17,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 using Handler = std::function<Item(const Call&, Builder&)>;
 
-Item computed(Activation x) { return {std::move(x)}; }
+Item computed(TensorView x) { return {std::move(x)}; }
 Item known(c10::IValue value) { return {std::move(value)}; }
 
 // ---- windows
@@ -27,7 +27,7 @@ std::array<int64_t, 4> both_sides(const std::array<int64_t, 2>& pad) {
 }
 
 // The words of conv2d's padding: "same" puts the smaller half first.
-std::array<int64_t, 4> padding_of(const Call& call, const Activation& x, const Constant& weights,
+std::array<int64_t, 4> padding_of(const Call& call, const TensorView& x, const Constant& weights,
                                   const ConvGeometry& geometry) {
   if (!call.item("padding").known()->isString()) return both_sides(call.pair("padding"));
   const std::string word = call.text("padding");
@@ -45,7 +45,7 @@ std::array<int64_t, 4> padding_of(const Call& call, const Activation& x, const C
 
 Item conv(const Call& call, Builder& builder) {
   if (call.has("transposed") && call.flag("transposed")) unsupported("a transposed convolution");
-  const Activation& x = call.activation("input");
+  const TensorView& x = call.activation("input");
   const Constant weights = call.constant("weight");
   const std::optional<Constant> bias = call.optional_constant("bias");
   if (weights.shape.size() != 4) unsupported("a convolution of other than images");
@@ -79,7 +79,7 @@ Item adaptive_average_pool(const Call& call, Builder& builder) {
 
 Item batch_norm(const Call& call, Builder& builder) {
   if (call.flag("training")) unsupported("batch norm in training mode");
-  const Activation& x = call.activation("input");
+  const TensorView& x = call.activation("input");
   const Constant mean = call.constant("running_mean");
   const Constant variance = call.constant("running_var");
   const std::vector<int64_t> shape = mean.shape;
@@ -91,7 +91,7 @@ Item batch_norm(const Call& call, Builder& builder) {
 }
 
 Item resize(const Call& call, Builder& builder) {
-  const Activation& x = call.activation(call.has("self") ? "self" : "input");
+  const TensorView& x = call.activation(call.has("self") ? "self" : "input");
   if (x.shape.size() != 4) unsupported("resizing of other than images");
   std::array<int64_t, 2> size{};
   std::array<double, 2> scale{};
@@ -116,7 +116,7 @@ Item pad(const Call& call, Builder& builder) {
   if (call.has("mode") && call.text("mode") != "constant")
     unsupported("padding mode " + call.text("mode") + "; only constant zeros are supported");
   if (call.real("value", 0) != 0) unsupported("padding with other values than 0");
-  const Activation& x = call.activation("self");
+  const TensorView& x = call.activation("self");
   // Pairs of before and after, the last dimension first.
   const std::vector<int64_t> pads = call.integers("pad");
   const size_t rank = x.shape.size();
@@ -254,7 +254,7 @@ Item transpose(const Call& call, Builder& builder) {
 Item cat(const Call& call, Builder& builder) {
   const std::vector<Item>* items = call.item("tensors").items();
   if (items == nullptr) unsupported("a list that is not known");
-  std::vector<Activation> parts;
+  std::vector<TensorView> parts;
   for (const Item& item : *items) {
     if (item.computed() == nullptr) unsupported("a constant among the parts");
     parts.push_back(*item.computed());
@@ -277,11 +277,11 @@ Item slice(const Call& call, Builder& builder) {
 }
 
 Item select(const Call& call, Builder& builder) {
-  const Activation& x = call.activation("self");
+  const TensorView& x = call.activation("self");
   const int dim = normalized_axis(call.integer("dim"), x.shape.size());
   int64_t index = call.integer("index");
   if (index < 0) index += x.shape[static_cast<size_t>(dim)];
-  const Activation y = builder.slice(x, dim, index, index + 1, 1);
+  const TensorView y = builder.slice(x, dim, index, index + 1, 1);
   return computed(builder.reshape(y, squeezed({y.shape.begin(), y.shape.end()}, {dim})));
 }
 
@@ -469,14 +469,14 @@ const c10::IValue& Call::known(const char* name) const {
   return *value;
 }
 
-const Activation& Call::activation(const char* name) const {
-  const Activation* found = item(name).computed();
+const TensorView& Call::activation(const char* name) const {
+  const TensorView* found = item(name).computed();
   if (found == nullptr) unsupported(std::string("argument ") + name + " is constant");
   return *found;
 }
 
 Value Call::value(const char* name) const {
-  if (const Activation* found = item(name).computed()) return *found;
+  if (const TensorView* found = item(name).computed()) return *found;
   return constant(name);
 }
 

@@ -13,11 +13,11 @@ namespace mcunet::import {
 // A value of the program: known (numbers, lists of them, weights), computed by the network, or a
 // list or tuple of such. std::monostate: the result of an operator that is not supported.
 struct Item {
-  std::variant<std::monostate, c10::IValue, Activation, std::vector<Item>> value;
+  std::variant<std::monostate, c10::IValue, TensorView, std::vector<Item>> value;
 
   bool missing() const { return std::holds_alternative<std::monostate>(value); }
   const c10::IValue* known() const { return std::get_if<c10::IValue>(&value); }
-  const Activation* computed() const { return std::get_if<Activation>(&value); }
+  const TensorView* computed() const { return std::get_if<TensorView>(&value); }
   const std::vector<Item>* items() const { return std::get_if<std::vector<Item>>(&value); }
 };
 
@@ -32,7 +32,7 @@ class Call {
 
   bool has(const char* name) const;  // there is such an argument, and it is not None
   const Item& item(const char* name) const;
-  const Activation& activation(const char* name) const;
+  const TensorView& activation(const char* name) const;
   Value value(const char* name) const;  // an activation or a constant
   Constant constant(const char* name) const;
   std::optional<Constant> optional_constant(const char* name) const;

@@ -64,7 +64,7 @@ class Program {
     if (foreign_)
       problems_.push_back(options_.name + ": supported are aten::{" + torch_operators() + "}");
     stop_if_problems();
-    std::vector<std::pair<std::string, Activation>> outputs;
+    std::vector<std::pair<std::string, TensorView>> outputs;
     for (const jit::Value* output : graph_->outputs())
       add_outputs(output->debugName(), item(*output), outputs);
     stop_if_problems();
@@ -139,8 +139,8 @@ class Program {
   }
 
   void add_outputs(const std::string& name, const Item& value,
-                   std::vector<std::pair<std::string, Activation>>& outputs) {
-    if (const Activation* activation = value.computed()) {
+                   std::vector<std::pair<std::string, TensorView>>& outputs) {
+    if (const TensorView* activation = value.computed()) {
       outputs.emplace_back(name, *activation);
     } else if (const std::vector<Item>* items = value.items()) {
       for (size_t i = 0; i < items->size(); ++i)

@@ -24,7 +24,7 @@ struct Prediction {
 Prediction predict(const reference::Interpreter& network, const ClassifierOutput& output,
                    const Calibration::Sample& inputs) {
   Prediction result;
-  result.values = real_values(output.tensor, network.run(inputs).front().data());
+  result.values = real_values(output.tensor, network.run(inputs).front());
   result.cls = top_class(class_scores(output, result.values));
   return result;
 }

@@ -27,20 +27,4 @@ Calibration::Sample quantize_sample(const Graph& graph, const Calibration::Sampl
   return converted;
 }
 
-std::vector<float> real_values(const Tensor& tensor, const uint8_t* data) {
-  const auto count = static_cast<size_t>(tensor.elements());
-  if (tensor.dtype == DType::Float32) {
-    const auto* values = reinterpret_cast<const float*>(data);
-    return {values, values + count};
-  }
-  std::vector<float> values(count);
-  const float scale = tensor.quantization.scale();
-  const int32_t zero = tensor.quantization.zero_point();
-  for (size_t i = 0; i < count; ++i) {
-    const int32_t raw = tensor.dtype == DType::UInt8 ? data[i] : static_cast<int8_t>(data[i]);
-    values[i] = scale * static_cast<float>(raw - zero);
-  }
-  return values;
-}
-
 }  // namespace mcunet::quant

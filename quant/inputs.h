@@ -1,4 +1,4 @@
-// From float values to what an int8 network takes, and back.
+// From float values to what an int8 network takes.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,5 @@ namespace mcunet::quant {
 // The sample as the inputs of `graph` want it: float32 stays; int8 and uint8 are
 // clamp(round(value / scale) + zero point), as QUANTIZE computes.
 Calibration::Sample quantize_sample(const Graph& graph, const Calibration::Sample& sample);
-
-// What the elements of a float32, int8 or uint8 tensor stand for.
-std::vector<float> real_values(const Tensor& tensor, const uint8_t* data);
 
 }  // namespace mcunet::quant

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 
+#include "libmcunet/data/network_output.h"
 #include "libmcunet/graph/operators.h"
 #include "libmcunet/reference/interpreter.h"
 #include "quant/inputs.h"

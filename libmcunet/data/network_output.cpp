@@ -23,12 +23,11 @@ const Op* computing_op(const Graph& graph, TensorId id) {
 
 }  // namespace
 
-std::vector<float> real_values(const Tensor& tensor, const std::vector<uint8_t>& bytes) {
-  assert(bytes.size() == tensor.byte_size());
+std::vector<float> real_values(const Tensor& tensor, const uint8_t* bytes) {
   std::vector<float> values(static_cast<size_t>(tensor.elements()));
   for (size_t i = 0; i < values.size(); ++i) {
     if (tensor.dtype == DType::Float32) {
-      std::memcpy(&values[i], bytes.data() + i * sizeof(float), sizeof(float));
+      std::memcpy(&values[i], bytes + i * sizeof(float), sizeof(float));
     } else {
       const int32_t raw = tensor.dtype == DType::UInt8 ? bytes[i] : static_cast<int8_t>(bytes[i]);
       values[i] =
@@ -36,6 +35,11 @@ std::vector<float> real_values(const Tensor& tensor, const std::vector<uint8_t>&
     }
   }
   return values;
+}
+
+std::vector<float> real_values(const Tensor& tensor, const std::vector<uint8_t>& bytes) {
+  assert(bytes.size() == tensor.byte_size());
+  return real_values(tensor, bytes.data());
 }
 
 Tensor computed_tensor(const Graph& graph, TensorId id) {

@@ -8,7 +8,9 @@
 
 namespace mcunet {
 
-// The tensor's bytes as real numbers: float32, or int8 and uint8 by scale and zero point.
+// The tensor's bytes, as many as it has, as real numbers: float32, or int8 and uint8 by scale and
+// zero point.
+std::vector<float> real_values(const Tensor& tensor, const uint8_t* bytes);
 std::vector<float> real_values(const Tensor& tensor, const std::vector<uint8_t>& bytes);
 
 // The tensor with the quantization that its values have. RESHAPE copies bytes, whatever its output

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "libmcunet/data/network_output.h"
 #include "libmcunet/graph/activation.h"
 #include "libmcunet/reference/interpreter.h"
 #include "libmcunet/reference/params.h"

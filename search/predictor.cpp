@@ -13,6 +13,8 @@ namespace mcunet::search {
 namespace {
 
 constexpr double kRidge = 1;
+// How far beyond the known networks the fit is followed, as a part of their range.
+constexpr double kMargin = 0.25;
 constexpr double kImageNetClasses = 1000;
 
 double logit(double per_cent) { return std::log(per_cent / (100 - per_cent)); }
@@ -167,8 +169,9 @@ Prediction AccuracyPredictor::predict(const Architecture& network) const {
   Features values = features(judged);
   const auto exact = standardized(features(network));
   for (size_t k = 0; k < kFeatures; ++k) {
-    const double inside = std::clamp(values[k], least_[k], most_[k]);
-    result.extrapolated = result.extrapolated || inside != values[k];
+    const double margin = kMargin * (most_[k] - least_[k]);
+    const double inside = std::clamp(values[k], least_[k] - margin, most_[k] + margin);
+    result.extrapolated = result.extrapolated || values[k] < least_[k] || values[k] > most_[k];
     values[k] = inside;
   }
   const auto x = standardized(values);

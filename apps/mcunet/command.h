@@ -23,6 +23,7 @@ void add_compile(CLI::App& app);
 void add_profile(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_quantize(CLI::App& app);
+void add_search(CLI::App& app);
 void add_run(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_board(CLI::App& app);

@@ -98,7 +98,8 @@ int main(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done, 1 internal error, 2 usage, 3 input missing or corrupt, 4 unsupported "
       "model, 5 does not fit,\n"
-      "6 mismatch or limit exceeded, 7 another program failed. Manual: docs/");
+      "6 mismatch or limit exceeded, 7 another program failed, 130 interrupted. Manual: docs/");
+  mcunet::app::add_search(app);
   mcunet::app::add_quantize(app);
   mcunet::app::add_compile(app);
   mcunet::app::add_profile(app);

@@ -27,12 +27,19 @@ struct Channel {
   Bounds sums;
 };
 
+// With inputs from -128 to 127. Searches ask this of millions of weights: plain sums of 32 bits are
+// what compilers make fast code of.
 Bounds bounds_of(const int8_t* weights, size_t row, int32_t bias) {
+  constexpr size_t kMost = size_t{1} << 23;  // weights whose sum surely has 32 bits
   Bounds bounds{bias, bias};
-  for (size_t i = 0; i < row; ++i) {
-    const int64_t a = int64_t{weights[i]} * -128, b = int64_t{weights[i]} * 127;
-    bounds.low += std::min(a, b);
-    bounds.high += std::max(a, b);
+  for (size_t begin = 0; begin < row; begin += kMost) {
+    int32_t positive = 0, negative = 0;
+    for (size_t i = begin; i < std::min(row, begin + kMost); ++i) {
+      positive += std::max<int32_t>(weights[i], 0);
+      negative += std::min<int32_t>(weights[i], 0);
+    }
+    bounds.low += int64_t{positive} * -128 + int64_t{negative} * 127;
+    bounds.high += int64_t{positive} * 127 + int64_t{negative} * -128;
   }
   return bounds;
 }
@@ -112,6 +119,9 @@ bool normalize(Channel& channel, const ConvChannels& all) {
       channel.weights[i] = static_cast<int8_t>(-channel.weights[i]);
     channel.bias = -channel.bias;
     channel.requantize.multiplier = -channel.requantize.multiplier;
+  } else {
+    shorten_shift(channel, all);
+    return true;
   }
   channel.sums = bounds_of(channel.weights, channel.row, channel.bias);
   shorten_shift(channel, all);
@@ -126,22 +136,25 @@ bool fits_first(const Channel& u) {
 
 bool fits_second(const Channel& v, const Channel& u, int32_t out_zero) {
   const int right = -v.requantize.shift;
-  for (size_t i = 0; i < v.row; ++i) {
-    if (v.weights[i] == -128 && u.weights[i] < 0) return false;  // 256 * v + u has 16 bits
-  }
-  return v.sums.magnitude() < int64_t{1} << 23 &&
+  int beyond = 0;  // 256 * v + u has 16 bits
+  for (size_t i = 0; i < v.row; ++i)
+    beyond |= static_cast<int>(v.weights[i] == -128) & static_cast<int>(u.weights[i] < 0);
+  return beyond == 0 && v.sums.magnitude() < int64_t{1} << 23 &&
          (out_zero == kLeastZero ? right >= -6 && right <= kMostRight : right >= 1 && right <= 22);
 }
 
 int32_t word(uint32_t bits) { return static_cast<int32_t>(bits); }
 
-// Weights of four inputs from i on.
-void push_weights(const Channel& u, const Channel& v, size_t i, std::vector<int32_t>& packed) {
-  const auto half = [&](size_t k) {
-    return k < u.row ? static_cast<uint32_t>(256 * v.weights[k] + u.weights[k]) & 0xffffU : 0U;
-  };
-  packed.push_back(word(half(i) | half(i + 2) << 16));
-  packed.push_back(word(half(i + 1) | half(i + 3) << 16));
+// Of each four inputs, two words: the first and the third, the second and the fourth. `depth` is
+// the row's length, rounded up to fours; zeros fill it.
+void push_weights(const Channel& u, const Channel& v, size_t depth, std::vector<int32_t>& packed) {
+  std::vector<uint32_t> halves(depth, 0);
+  for (size_t i = 0; i < u.row; ++i)
+    halves[i] = static_cast<uint32_t>(256 * v.weights[i] + u.weights[i]) & 0xffffU;
+  for (size_t i = 0; i < depth; i += 4) {
+    packed.push_back(word(halves[i] | halves[i + 2] << 16));
+    packed.push_back(word(halves[i + 1] | halves[i + 3] << 16));
+  }
 }
 
 }  // namespace
@@ -160,6 +173,7 @@ std::optional<std::vector<int32_t>> pack_conv_block(ConvChannels channels) {
   std::vector<int32_t> packed;
   uint32_t shifts = 0;
   const auto depth = static_cast<size_t>(MCUNET_CONV_BLOCK_DEPTH(row));
+  packed.reserve((count + 1) / 2 * (depth / 2 + 4) + 2);
   for (size_t c = 0; c < count; c += 2) {
     const size_t second = std::min(c + 1, count - 1);
     const Channel& u = all[second - 1];
@@ -167,7 +181,7 @@ std::optional<std::vector<int32_t>> pack_conv_block(ConvChannels channels) {
     if (!fits_first(u) || !fits_second(v, u, channels.out_zero)) return std::nullopt;
     packed.push_back(word(static_cast<uint32_t>(u.bias) << 10 | shifts));
     packed.push_back(word(static_cast<uint32_t>(u.bias) + 256 * static_cast<uint32_t>(v.bias)));
-    for (size_t i = 0; i < depth; i += 4) push_weights(u, v, i, packed);
+    push_weights(u, v, depth, packed);
     packed.push_back(u.requantize.multiplier);
     packed.push_back(v.requantize.multiplier);
     shifts = static_cast<uint32_t>(-u.requantize.shift - 1) |

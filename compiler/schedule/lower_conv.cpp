@@ -3,6 +3,7 @@
 // w), modulo 2^32 on both sides.
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -106,8 +107,9 @@ Channels add_channels(Lowering& to, const ConvConstants& from, const std::vector
 
 // Of each output channel's `row` weights.
 std::vector<int32_t> row_sums(const std::vector<int8_t>& weights, int32_t row) {
-  std::vector<int32_t> sums(weights.size() / static_cast<size_t>(row), 0);
-  for (size_t i = 0; i < weights.size(); ++i) sums[i / static_cast<size_t>(row)] += weights[i];
+  std::vector<int32_t> sums;
+  for (auto begin = weights.begin(); begin != weights.end(); begin += row)
+    sums.push_back(std::accumulate(begin, begin + row, int32_t{0}));
   return sums;
 }
 

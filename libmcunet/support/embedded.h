@@ -20,6 +20,8 @@ const std::vector<EmbeddedFile>& firmware();
 const std::vector<EmbeddedFile>& templates();
 const std::vector<EmbeddedFile>& kernel_costs();
 const std::vector<EmbeddedFile>& cycles();
+const std::vector<EmbeddedFile>& spaces();
+const std::vector<EmbeddedFile>& accuracies();
 }  // namespace embedded
 
 }  // namespace mcunet

@@ -10,13 +10,14 @@ namespace mcunet {
 
 // The numeric value is the exit code.
 enum class ErrorKind {
-  Internal = 1,     // a defect of mcunet
-  Usage = 2,        // wrong option or configuration
-  Input = 3,        // a file is missing, unreadable or corrupt
-  Unsupported = 4,  // a valid model that needs something mcunet does not do
-  DoesNotFit = 5,   // exceeds the board's memory, or nothing feasible was found
-  Mismatch = 6,     // verification failed, or a figure is beyond the limit asked for
-  External = 7,     // another program (compiler, emulator) is missing or failed
+  Internal = 1,       // a defect of mcunet
+  Usage = 2,          // wrong option or configuration
+  Input = 3,          // a file is missing, unreadable or corrupt
+  Unsupported = 4,    // a valid model that needs something mcunet does not do
+  DoesNotFit = 5,     // exceeds the board's memory, or nothing feasible was found
+  Mismatch = 6,       // verification failed, or a figure is beyond the limit asked for
+  External = 7,       // another program (compiler, emulator) is missing or failed
+  Interrupted = 130,  // Ctrl-C; what was done is saved
 };
 
 // Thrown with every problem that was found, not just the first. Each entry is one line that names

@@ -51,9 +51,13 @@ double per_cent(int64_t part, int64_t whole) {
 }
 
 // The published way to feed each set's networks: ImageNet's cut out the middle, Visual Wake Words'
-// keep the whole picture, squashed. A file, or what the model says of itself, comes first.
-Preprocess choose_preprocess(const std::string& given, const Graph& graph,
-                             const std::string& kind) {
+// keep the whole picture, squashed. A file, or what the model says of itself, comes first. A model
+// of which nothing is known is fed like the one that it is compared with: a float network beside
+// the int8 network made of it.
+Preprocess choose_preprocess(const std::string& given, const Graph& graph, const std::string& kind,
+                             const Preprocess* of_other) {
+  if (of_other != nullptr && given.empty() && kind == "folder" && !stored_preprocess(graph))
+    return *of_other;
   Preprocess preprocess =
       preprocess_for(given, graph, kind == "folder" ? "imagenet" : "mcunet-int8");
   const bool by_name = preprocess.name.find('.') == std::string::npos &&
@@ -63,7 +67,8 @@ Preprocess choose_preprocess(const std::string& given, const Graph& graph,
 }
 
 Contestant contestant(const EvalCommand& command, const std::string& path,
-                      const std::string& checkpoint, const std::string& preprocess, Place place) {
+                      const std::string& checkpoint, const std::string& preprocess, Place place,
+                      const Preprocess* of_other = nullptr) {
   Contestant result;
   import::ImportOptions options;
   options.checkpoint = checkpoint;
@@ -72,7 +77,7 @@ Contestant contestant(const EvalCommand& command, const std::string& path,
   const Graph& graph = result.model.graph;
   single_input(graph);
   result.output = classifier_output(graph);
-  result.preprocess = choose_preprocess(preprocess, graph, command.kind);
+  result.preprocess = choose_preprocess(preprocess, graph, command.kind, of_other);
   result.runner = std::make_unique<ModelRunner>(
       graph, compiler::CompileOptions{result.model.stem, command.target.board(), {}}, place);
   return result;
@@ -320,7 +325,7 @@ void EvalCommand::run() const {
   } else if (!against.empty()) {
     other = contestant(*this, against, against_checkpoint,
                        against_preprocess.empty() ? preprocess : against_preprocess,
-                       Place::Interpreter);
+                       Place::Interpreter, &judged.preprocess);
     reference = model_scorer(other->model.graph, *other->runner, other->preprocess);
   }
 
@@ -408,8 +413,9 @@ void add_eval(CLI::App& app) {
       ->group(compare);
   sub->add_option("--against-checkpoint", command->against_checkpoint, "weights, as --checkpoint")
       ->group(compare);
-  sub->add_option("--against-preprocess", command->against_preprocess,
-                  "for the other model, if not as --preprocess")
+  sub->add_option(
+         "--against-preprocess", command->against_preprocess,
+         "for the other model; else as --preprocess, or what is stored in it, or as for model")
       ->group(compare);
   sub->add_option("--min-top1", command->min_top1, "per cent; exit code 6 below it")
       ->check(CLI::Range(0.0, 100.0))

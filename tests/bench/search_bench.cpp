@@ -1,0 +1,96 @@
+// Evolution against random search with equally many networks costed: one JSON document per seed on
+// standard output. scripts/bench-search runs it.
+//   mcunet_search_bench [SEEDS [POPULATION [GENERATIONS]]]      (10, 50, 12)
+// The task: STM32F746 with the flash and the time that MCUNet-320kB needs there.
+#include <chrono>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "libmcunet/board/board.h"
+#include "libmcunet/support/parallel.h"
+#include "search/evolution.h"
+#include "search/predictor.h"
+
+namespace {
+
+using namespace mcunet;
+using namespace mcunet::search;
+
+constexpr int64_t kFlash = 839798;
+constexpr double kMilliseconds = 320.9;
+
+double score(const Space& space, const AccuracyPredictor& predictor, const Individual& one) {
+  return predictor
+      .predict(architecture(describe(space, one.genome), one.cost.macs, one.cost.params))
+      .top1;
+}
+
+void compare(uint64_t seed, size_t population, size_t generations) {
+  const Space space = find_space("mcunet");
+  const AccuracyPredictor predictor = AccuracyPredictor::imagenet();
+  compiler::CompileOptions options;
+  options.board = find_board("stm32f746");
+  const Limits limits{options.board.sram_bytes, kFlash, kMilliseconds};
+
+  const CostModel surveyed(options, limits);
+  SurveyOptions survey_options;
+  survey_options.seed = seed;
+  std::vector<SubSpace> places;
+  for (const SubSpaceSurvey& one : survey(space, surveyed, predictor, survey_options)) {
+    if (places.size() < 4) places.push_back(one.where);
+  }
+
+  const auto begin = std::chrono::steady_clock::now();
+  const CostModel costs(options, limits);
+  EvolutionOptions evolution;
+  evolution.population = population;
+  evolution.generations = generations;
+  evolution.seed = seed;
+  const Scorer scorer = [&](const std::vector<Individual>& all) {
+    std::vector<double> scores;
+    for (const Individual& one : all) scores.push_back(score(space, predictor, one));
+    return scores;
+  };
+  Evolution search(space, places, costs, scorer, evolution);
+  while (!search.finished()) search.step();
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+
+  const CostModel others(options, limits);
+  SplitMix64 random(seed);
+  double best = 0;
+  while (others.evaluated() < costs.evaluated()) {
+    std::vector<Individual> batch(std::min<size_t>(64, costs.evaluated() - others.evaluated()));
+    for (Individual& one : batch) {
+      const SubSpace place = places[random.below(places.size())];
+      one.genome = sample(space, place.width, place.resolution, random);
+    }
+    parallel_for(batch.size(), 0,
+                 [&](size_t i) { batch[i].cost = others.cost(space, batch[i].genome); });
+    for (const Individual& one : batch) {
+      if (!one.cost.hopeless && others.excess(one.cost).none())
+        best = std::max(best, score(space, predictor, one));
+    }
+  }
+  const nlohmann::ordered_json out = {{"seed", seed},
+                                      {"evaluations", costs.evaluated()},
+                                      {"seconds", took.count()},
+                                      {"evolution", search.ranked().front().score},
+                                      {"random", best}};
+  std::cout << out.dump() << std::endl;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto argument = [&](int i, size_t otherwise) {
+    return argc > i ? std::stoul(argv[i]) : otherwise;
+  };
+  try {
+    for (uint64_t seed = 0; seed < argument(1, 10); ++seed)
+      compare(seed, argument(2, 50), argument(3, 12));
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << "mcunet_search_bench: " << error.what() << "\n";
+    return 1;
+  }
+}

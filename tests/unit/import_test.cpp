@@ -2,6 +2,7 @@
 #include "quant/import/import.h"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
@@ -325,6 +326,7 @@ TEST_CASE("weights in another file are read from beside the model only", "[impor
 
 TEST_CASE("truncated and mutated ONNX models are read or refused", "[import]") {
   const uint64_t seed = 21;
+  const size_t count = std::getenv("MCUNET_NIGHTLY") != nullptr ? 10'000 : 1000;
   CAPTURE(seed);
   const std::vector<uint8_t> file = rich_model().bytes();
   const auto read_bytes = [](const std::vector<uint8_t>& bytes) {
@@ -337,13 +339,13 @@ TEST_CASE("truncated and mutated ONNX models are read or refused", "[import]") {
   CHECK_NOTHROW(read_bytes(file));
   for (const auto& wrong : testing::misread(testing::truncated(file, 50), read_bytes))
     FAIL_CHECK(wrong);
-  for (const auto& wrong : testing::misread(testing::mutants(file, 1000, seed), read_bytes))
+  for (const auto& wrong : testing::misread(testing::mutants(file, count, seed), read_bytes))
     FAIL_CHECK(wrong);
   // Without ONNX's checker before them the importer's own checks see every fault.
   OnnxModel model = rich_model();
   model.proto().mutable_opset_import(0)->set_version(18);
   for (const auto& wrong :
-       testing::misread(testing::mutants(model.bytes(), 1000, seed), read_bytes))
+       testing::misread(testing::mutants(model.bytes(), count, seed), read_bytes))
     FAIL_CHECK(wrong);
 }
 

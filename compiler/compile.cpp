@@ -145,7 +145,14 @@ CompiledModel compile_planned(const Graph& source, const std::string& sha256,
     lower_all(model.graph, model.schedule, unwanted);
     model.flash = account_flash(model.schedule, costs);
   }
+  if (options.postprocess == Postprocess::Yolo3)
+    model.detection = plan_detection(model.graph, model.schedule, options.detection, model.plan);
   model.sram = account_sram(model.schedule, model.plan, planned.lower_bound, costs);
+  if (model.detection) {
+    model.sram.stack = std::max(model.sram.stack, kDetectionStack);
+    model.flash.code += kDetectionCode;
+    model.flash.constants += kDetectionTables;
+  }
   return model;
 }
 

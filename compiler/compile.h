@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "compiler/memory/planner.h"
 #include "compiler/passes/passes.h"
 #include "compiler/plan.h"
+#include "compiler/postprocess.h"
 #include "compiler/schedule/schedule.h"
 #include "libmcunet/board/board.h"
 #include "libmcunet/graph/graph.h"
@@ -47,6 +49,8 @@ struct CompileOptions {
   bool input_rows = false;     // the input comes row by row; NHWC then
   double allow_recompute = 0;  // per cent of MACs
   PatchGrid patch = {};        // of ScheduleKind::Patch, as far as it is given
+  Postprocess postprocess = Postprocess::None;
+  DetectionOptions detection = {};  // of Postprocess::Yolo3
   // What --reserve-* took from the board's figures; messages add it again.
   int64_t reserved_sram = 0, reserved_flash = 0;
 };
@@ -62,7 +66,8 @@ struct CompiledModel {
   MemoryPlan plan;
   SramAccount sram;
   FlashAccount flash;
-  int64_t overhead_cycles = 0;  // more than layer by layer, estimated
+  std::optional<DetectionPlan> detection;  // with Postprocess::Yolo3
+  int64_t overhead_cycles = 0;             // more than layer by layer, estimated
   int64_t recomputed_macs = 0;
 
   // Whether the output of an operator lies over an input that dies with it.

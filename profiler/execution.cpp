@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstring>
 #include <set>
 
 #include "compiler/codegen/context.h"
@@ -82,6 +83,7 @@ HostProgram::HostProgram(const compiler::CompiledModel& model,
       compiler::build_host_runner(model, state_->directory.path() / "host", network).string();
   for (const TensorId id : model.graph.outputs)
     state_->output_bytes.push_back(model.graph.tensor(id).byte_size());
+  if (model.detection) state_->output_bytes.push_back(compiler::boxes_to_bytes({}).size());
 }
 HostProgram::~HostProgram() = default;
 HostProgram::HostProgram(HostProgram&&) noexcept = default;
@@ -138,6 +140,7 @@ struct FirmwareProgram::State {
   }
   Measurement call(const std::string& function);
   Measurement infer(const Buffers& inputs);
+  std::vector<uint8_t> detect();
   Measurement infer_rows(const std::vector<uint8_t>& image);
 };
 
@@ -177,6 +180,24 @@ Measurement FirmwareProgram::State::call(const std::string& function) {
                 model.name + function + " returned " + std::to_string(result.r0));
   }
   return result.measured;
+}
+
+// What NAME_detect finds, as compiler::boxes_to_bytes() writes it.
+std::vector<uint8_t> FirmwareProgram::State::detect() {
+  const CallResult result = emulator.call(model.name + "_detect", {context});
+  if (result.measured.stack > static_cast<uint32_t>(model.sram.stack)) {
+    throw Error(ErrorKind::Internal, model.name + "_detect took " +
+                                         std::to_string(result.measured.stack) +
+                                         " bytes of stack, more than its bound");
+  }
+  std::vector<uint8_t> bytes = compiler::boxes_to_bytes({});
+  const size_t used =
+      std::min<size_t>(result.r0, kDetectionCandidates) * static_cast<size_t>(compiler::kBoxBytes);
+  const std::vector<uint8_t> boxes =
+      emulator.read(arena + static_cast<uint32_t>(model.detection->boxes_offset), used);
+  std::memcpy(bytes.data(), &result.r0, sizeof result.r0);
+  std::copy(boxes.begin(), boxes.end(), bytes.begin() + sizeof result.r0);
+  return bytes;
 }
 
 Measurement FirmwareProgram::State::infer(const Buffers& inputs) {
@@ -236,6 +257,7 @@ Buffers FirmwareProgram::run(const Buffers& inputs) {
     outputs.push_back(state_->emulator.read(state_->arena + static_cast<uint32_t>(model.offset(id)),
                                             model.graph.tensor(id).byte_size()));
   }
+  if (model.detection) outputs.push_back(state_->detect());
   return outputs;
 }
 

@@ -12,7 +12,8 @@
 
 namespace mcunet {
 
-// Raw bytes per input or output, in the order of the generated API.
+// Raw bytes per input or output, in the order of the generated API. A model compiled with
+// Postprocess::Yolo3 has its boxes as one more output: compiler::boxes_to_bytes().
 using Buffers = std::vector<std::vector<uint8_t>>;
 
 // The generated C, compiled for the host in a temporary directory.

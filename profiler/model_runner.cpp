@@ -52,9 +52,15 @@ std::vector<Buffers> ModelRunner::run_all(const std::vector<Buffers>& inputs) co
   }
   std::vector<Buffers> api_inputs;
   for (const Buffers& input : inputs) api_inputs.push_back(state_->before->run(input));
-  for (const Buffers& api_outputs : state_->run_compiled(api_inputs)) {
+  for (Buffers& api_outputs : state_->run_compiled(api_inputs)) {
+    std::vector<uint8_t> boxes;
+    if (state_->model->detection) {
+      boxes = std::move(api_outputs.back());
+      api_outputs.pop_back();
+    }
     results.push_back(state_->after->run(
         compiler::distinct_outputs(*state_->model, state_->after->graph(), api_outputs)));
+    if (state_->model->detection) results.back().push_back(std::move(boxes));
   }
   return results;
 }

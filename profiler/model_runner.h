@@ -20,7 +20,8 @@ class ModelRunner {
   ~ModelRunner();
   ModelRunner(ModelRunner&&) noexcept;
 
-  // One buffer per input of the graph; returns one per output.
+  // One buffer per input of the graph; returns one per output, and one more of boxes when it is
+  // compiled with Postprocess::Yolo3 (compiler::boxes_to_bytes()).
   Buffers run(const Buffers& inputs) const;
   // One inference per element. May be called from several threads; the emulated core serves one
   // after the other.

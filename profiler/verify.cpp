@@ -43,6 +43,10 @@ Verification verify(const compiler::CompiledModel& model, const VerifyOptions& o
   for (int seed = 1; seed <= count; ++seed) {
     inputs.push_back(compiler::stream_inputs(model, static_cast<uint32_t>(seed)));
     expected.push_back(interpreter.run(inputs.back()));
+    if (model.detection) {
+      expected.back().push_back(compiler::boxes_to_bytes(
+          compiler::expected_boxes(*model.detection, model.graph, expected.back())));
+    }
   }
   if (host || firmware) result.network = compiler::emit_network(model, {});
   if (host) {

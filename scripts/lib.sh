@@ -7,7 +7,7 @@ BIN=$ROOT/build/$PRESET/bin
 PACKAGES=(
   cmake ninja-build g++ ccache pkg-config make jq
   libcli11-dev nlohmann-json3-dev libspdlog-dev flatbuffers-compiler libflatbuffers-dev catch2
-  libjpeg62-turbo-dev libpng-dev zlib1g-dev libmd-dev libonnx-dev libprotobuf-dev
+  libjpeg62-turbo-dev libpng-dev zlib1g-dev libmd-dev libonnx-dev libprotobuf-dev libcurl4-openssl-dev
   libunicorn-dev libcapstone-dev
   gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm clang
 )

@@ -17,7 +17,7 @@ namespace {
 using nlohmann::ordered_json;
 
 struct CompileCommand {
-  std::string model, output, name, shared_kernels;
+  std::string model, output, name, shared_kernels, postprocess = "none";
   bool firmware = false, no_verify = false, verify = false, dry_run = false, json = false;
   TargetOptions target;
   InterfaceOptions interface;
@@ -77,6 +77,7 @@ void CompileCommand::run() const {
   compiler::CompileOptions options =
       target.compile_options(name.empty() ? source.stem : name, interface.passes());
   schedule.apply(source.graph, options);
+  if (postprocess == "yolo3") options.postprocess = compiler::Postprocess::Yolo3;
   compiler::CompiledModel compiled = compiler::compile(source.graph, source.sha256, options);
   const bool links = !no_verify && compiler::cross_compiler_available() && !options.board.is_host();
   compiler::require_fit(compiled, !links);
@@ -158,6 +159,10 @@ void add_compile(CLI::App& app) {
             return std::string();
           },
           "shared=PREFIX"));
+  sub->add_option("--postprocess", command->postprocess,
+                  "yolo3: boxes from three-scale YOLO heads, in NAME_detection.c")
+      ->check(CLI::IsMember({"none", "yolo3"}))
+      ->capture_default_str();
   sub->add_flag("--firmware", command->firmware,
                 "add a bare-metal project for the target (make firmware, make qemu)");
   CLI::Option* no_verify =

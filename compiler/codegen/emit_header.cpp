@@ -72,6 +72,7 @@ Values common_values(const CompiledModel& model) {
                                             : ", io float32";
   if (passes.nhwc_input) options += ", input layout nhwc";
   if (model.schedule.input_rows) options += ", input rows";
+  if (model.detection) options += ", postprocess yolo3";
   std::string title = model.source.name;
   for (char& c : title) {
     const auto byte = static_cast<unsigned char>(c);
@@ -84,7 +85,9 @@ Values common_values(const CompiledModel& model) {
           {"sha256", model.sha256},
           {"title", title},
           {"board", model.options.board.name},
-          {"options", options}};
+          {"options", options},
+          {"detection_include",
+           model.detection ? "#include \"" + model.name + "_detection.h\"\n" : ""}};
 }
 
 SourceFile emit_header(const CompiledModel& model) {
@@ -108,6 +111,7 @@ SourceFile emit_header(const CompiledModel& model) {
     values["invoking"] = model.name + "_push_rows and " + model.name + "_invoke need";
     values["place"] = model.name + "_next_row(context)";
   }
+  if (model.detection) values["invoking"] = model.name + "_detect and " + values["invoking"];
   values["context_size"] = std::to_string(context_bytes(model.schedule));
   values["arena_size"] = std::to_string(model.sram.arena);
   values["arena_align"] = std::to_string(kArenaStartAlignment);

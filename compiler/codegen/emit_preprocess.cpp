@@ -48,14 +48,16 @@ std::string preprocess_section(const CompiledModel& model) {
   const bool crop = preprocess->fit == Preprocess::Fit::Crop;
   const std::string size = std::to_string(spec.width) + " x " + std::to_string(spec.height);
 
+  const std::string filter =
+      preprocess->filter == Preprocess::Filter::Bicubic ? "bicubic" : "bilinear";
   std::string text = "/* ---- how a picture becomes the input ----\n * ";
   text += spec.channels == 3 ? "Red, green, blue" : "Grey";
   text += " with 8 bits per channel, ";
   if (crop) {
     text += "its shorter side scaled to " + std::to_string(resized_side(spec, *preprocess)) +
-            " pixels (bilinear, antialiased),\n * then the middle " + size + " pixels.";
+            " pixels (" + filter + ", antialiased),\n * then the middle " + size + " pixels.";
   } else {
-    text += "scaled to " + size + " pixels (bilinear, antialiased).";
+    text += "scaled to " + size + " pixels (" + filter + ", antialiased).";
   }
   text += " Layout: ";
   text += input.planar ? "planes, one per channel" : "row by row, the channels of a pixel together";

@@ -179,6 +179,7 @@ SourceFile emit_manifest(const CompiledModel& model, const EmitOptions& options)
         {"code", model.flash.code},
         {"code_source", model.flash.linked ? "linked" : "estimated"},
         {"total", model.flash.total()}}},
+      {"postprocess", model.detection ? ordered_json("yolo3") : ordered_json(nullptr)},
       {"inputs", tensors(graph.inputs)},
       {"outputs", tensors(graph.outputs)},
       {"layers", layers}};
@@ -191,6 +192,7 @@ std::vector<SourceFile> emit_network(const CompiledModel& model, const EmitOptio
   std::vector<SourceFile> files = {emit_header(model), emit_model(model, kernels)};
   append(files, emit_weights(model));
   append(files, emit_kernels(model, options));
+  append(files, emit_detection(model));
   if (options.selftest) append(files, emit_selftest(model));
   return files;
 }

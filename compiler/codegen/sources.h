@@ -29,6 +29,7 @@ std::vector<SourceFile> emit_sources(const CompiledModel& model, const EmitOptio
 
 // Parts, each one file or group of files.
 SourceFile emit_header(const CompiledModel& model);
+std::vector<SourceFile> emit_detection(const CompiledModel& model);  // none without one
 SourceFile emit_model(const CompiledModel& model, const std::string& kernels);
 std::vector<SourceFile> emit_weights(const CompiledModel& model);
 std::vector<SourceFile> emit_kernels(const CompiledModel& model, const EmitOptions& options);

@@ -6,7 +6,7 @@
 
 namespace mcunet::compiler {
 
-Values common_values(
-    const CompiledModel& model);  // name, NAME, version, sha256, title, board, options
+Values common_values(const CompiledModel& model);  // name, NAME, version, sha256, title, board,
+                                                   // options, detection_include
 
 }  // namespace mcunet::compiler

@@ -87,9 +87,19 @@ std::filesystem::path build_host_runner(const CompiledModel& model,
   files.push_back(emit_host_runner(model));
   write_sources(files, directory);
   const std::string name = model.name;
-  run_or_throw({"cc", "-std=c99", "-O2", "-iquote", ".", name + ".c", name + "_weights.c",
-                name + "_kernels.c", name + "_host_runner.c", "-o", name + "_host"},
-               directory, "compiling for the host");
+  std::vector<std::string> command = {"cc",
+                                      "-std=c99",
+                                      "-O2",
+                                      "-iquote",
+                                      ".",
+                                      name + ".c",
+                                      name + "_weights.c",
+                                      name + "_kernels.c",
+                                      name + "_host_runner.c",
+                                      "-o",
+                                      name + "_host"};
+  if (model.detection) command.push_back(name + "_detection.c");
+  run_or_throw(command, directory, "compiling for the host");
   return directory / (name + "_host");
 }
 
@@ -105,9 +115,9 @@ LinkedSizes read_map(const std::filesystem::path& map, const CompiledModel& mode
       weights.insert(".rodata." + model.name + "_" + constant.name);
   }
   const std::string folder = "build/firmware/";
-  const std::set<std::string> objects = {folder + model.name + ".o",
-                                         folder + model.name + "_weights.o",
-                                         folder + model.name + "_kernels.o"};
+  const std::set<std::string> objects = {
+      folder + model.name + ".o", folder + model.name + "_weights.o",
+      folder + model.name + "_kernels.o", folder + model.name + "_detection.o"};
   LinkedSizes sizes;
   std::string section;
   bool any = false;

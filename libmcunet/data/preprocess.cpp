@@ -41,6 +41,9 @@ std::vector<Preprocess> known_preprocesses() {
       normalized("mcunet-int8", kHalf, kHalf),
   };
   known.back().raw_pixels = true;
+  known.push_back(normalized("person-det", kHalf, kHalf));
+  known.back().fit = Preprocess::Fit::Squash;
+  known.back().filter = Preprocess::Filter::Bicubic;
   return known;
 }
 
@@ -78,6 +81,11 @@ bool read_field(const std::string& key, const json& value, Preprocess& preproces
     if (value == "squash") preprocess.fit = Preprocess::Fit::Squash;
     return value == "squash" || value == "crop";
   }
+  if (key == "filter") {
+    expected = "\"bilinear\" or \"bicubic\"";
+    if (value == "bicubic") preprocess.filter = Preprocess::Filter::Bicubic;
+    return value == "bicubic" || value == "bilinear";
+  }
   if (key == "resize") {
     expected = "a number of pixels from 1 to 8192";
     if (!value.is_number_integer() || value < 1 || value > 8192) return false;
@@ -102,6 +110,11 @@ bool read_field(const std::string& key, const json& value, Preprocess& preproces
 
 int shorter_side(int height, int width, const Preprocess& preprocess) {
   return preprocess.resize.value_or(std::max(height, width) * 256 / 224);
+}
+
+Image resize(const Image& image, int width, int height, const Preprocess& preprocess) {
+  return preprocess.filter == Preprocess::Filter::Bicubic ? resize_bicubic(image, width, height)
+                                                          : resize_bilinear(image, width, height);
 }
 
 struct Range {
@@ -163,7 +176,8 @@ Preprocess find_preprocess(const std::string& name) {
 }
 
 Preprocess preprocess_from_json(const json& document, const std::string& place) {
-  const std::vector<std::string> fields = {"schema", "fit", "resize", "mean", "std", "raw_pixels"};
+  const std::vector<std::string> fields = {"schema", "fit", "filter",    "resize",
+                                           "mean",   "std", "raw_pixels"};
   if (!document.is_object()) throw Error(ErrorKind::Usage, place + ": not a JSON object");
   Preprocess preprocess;
   preprocess.name = place;
@@ -217,6 +231,7 @@ std::optional<Preprocess> stored_preprocess(const Graph& graph) {
 nlohmann::ordered_json preprocess_to_json(const Preprocess& preprocess) {
   nlohmann::ordered_json document = {
       {"schema", kSchema}, {"fit", preprocess.fit == Preprocess::Fit::Crop ? "crop" : "squash"}};
+  if (preprocess.filter == Preprocess::Filter::Bicubic) document["filter"] = "bicubic";
   if (preprocess.resize) document["resize"] = *preprocess.resize;
   document["mean"] = preprocess.mean;
   document["std"] = preprocess.deviation;
@@ -231,7 +246,7 @@ int resized_side(const InputSpec& input, const Preprocess& preprocess) {
 Image fit_image(const Image& image, int height, int width, int channels,
                 const Preprocess& preprocess) {
   Image colored = convert_channels(image, channels);
-  if (preprocess.fit == Preprocess::Fit::Squash) return resize_bilinear(colored, width, height);
+  if (preprocess.fit == Preprocess::Fit::Squash) return resize(colored, width, height, preprocess);
   // An image of the network's own size has been prepared already, and is taken as it is.
   if (!preprocess.resize && colored.width == width && colored.height == height) return colored;
 
@@ -245,7 +260,7 @@ Image fit_image(const Image& image, int height, int width, int channels,
   const int new_width = resized(colored.width, width);
   const int new_height = resized(colored.height, height);
   check_image_size(new_width, new_height, "the resized image");
-  return crop_center(resize_bilinear(colored, new_width, new_height), width, height);
+  return crop_center(resize(colored, new_width, new_height, preprocess), width, height);
 }
 
 std::vector<uint8_t> to_tensor(const Image& image, const InputSpec& input,

@@ -21,8 +21,11 @@ struct Preprocess {
     Squash,  // exactly to the input's size: keeps everything
   };
 
+  enum class Filter { Bilinear, Bicubic };  // both antialiased, see resize.h
+
   std::string name;  // as the user gave it
   Fit fit = Fit::Crop;
+  Filter filter = Filter::Bilinear;
   // Shorter side before the crop, in pixels; unset: input size · 256/224, rounded down (176 → 201).
   std::optional<int> resize;
   // Value = (pixel/255 - mean) / deviation, in float32, per channel; the first is used for grey
@@ -34,11 +37,13 @@ struct Preprocess {
   bool raw_pixels = false;
 };
 
-// --preprocess: "imagenet", "zero-one", "minus-one-one", "mcunet-int8", or the path of a JSON file
+// --preprocess: "imagenet", "zero-one", "minus-one-one", "mcunet-int8", "person-det" (as the
+// published demo feeds its detector: squashed, bicubic, -1 to 1), or the path of a JSON file
 // (".json"). Throws Error(Usage) with near names, or what preprocess_from_json() throws.
 Preprocess find_preprocess(const std::string& name);
 
-// {"schema": "mcunet.preprocess/1", "fit": "crop"|"squash", "resize": 256, "mean": […], "std": […],
+// {"schema": "mcunet.preprocess/1", "fit": "crop"|"squash", "filter":
+// "bilinear"|"bicubic", "resize": 256, "mean": […], "std": […],
 // "raw_pixels": false} All but the schema may be left out; mean and std are one number or three.
 // Throws Error(Usage) with every problem. The second takes the text of such a document.
 Preprocess preprocess_from_json(const nlohmann::json& document, const std::string& place);

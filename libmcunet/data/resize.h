@@ -11,6 +11,9 @@ namespace mcunet {
 // src/libImaging/Resample.c. width, height > 0.
 Image resize_bilinear(const Image& image, int width, int height);
 
+// The same with Pillow's BICUBIC: a cubic filter (a = -0.5) twice as wide.
+Image resize_bicubic(const Image& image, int width, int height);
+
 // The middle width × height pixels; offsets are rounded half to even, as torchvision's CenterCrop
 // does. The image must be at least as large.
 Image crop_center(const Image& image, int width, int height);

@@ -15,7 +15,10 @@ constexpr uint64_t kScaleStream = 0x5CA1E5, kDataStream = 0xDA7A;
 // The function fused into the operator, or which it is.
 ActivationFunction activation_of(const Op& op) {
   if (op.kind == OpKind::HardSwish) return ActivationFunction::HardSwish;
-  switch (op.as<ConvAttrs>().activation) {
+  const Activation fused = op.kind == OpKind::FullyConnected
+                               ? op.as<FullyConnectedAttrs>().activation
+                               : op.as<ConvAttrs>().activation;
+  switch (fused) {
     case Activation::Relu:
       return ActivationFunction::Relu;
     case Activation::Relu6:
@@ -86,6 +89,7 @@ class SyntheticSource : public TensorSource {
     switch (op.kind) {
       case OpKind::Conv2D:
       case OpKind::DepthwiseConv2D:
+      case OpKind::FullyConnected:
       case OpKind::HardSwish: {
         const Spread raw = {0, kConvDeviation};
         const ActivationFunction activation = activation_of(op);
@@ -105,7 +109,11 @@ class SyntheticSource : public TensorSource {
         spreads_.push_back({in.mean, in.deviation / std::pow(pixels, 0.25)});
         return;
       }
-      default:  // RESHAPE
+      case OpKind::Softmax:  // TFLite wants just this
+        tensor.quantization = per_tensor(1.0 / 256, -128);
+        spreads_.push_back({0.1, 0.2});
+        return;
+      default:  // RESHAPE, MAX_POOL_2D, RESIZE_NEAREST_NEIGHBOR: values are moved
         spreads_.push_back(in);
     }
   }
@@ -122,8 +130,11 @@ class SyntheticSource : public TensorSource {
     }
     const Spread sum = {0,
                         std::hypot(spread(op.inputs[1]).deviation, spread(op.inputs[0]).deviation)};
-    tensor.quantization = quantization_for(sum, ActivationFunction::None);
-    spreads_.push_back(sum);
+    const ActivationFunction activation = op.as<BinaryAttrs>().activation == Activation::Relu
+                                              ? ActivationFunction::Relu
+                                              : ActivationFunction::None;
+    tensor.quantization = quantization_for(sum, activation);
+    spreads_.push_back(after(sum, activation));
   }
 
   void complete_product(const Graph& graph, const Op& op, Tensor& tensor) {
@@ -143,6 +154,11 @@ class SyntheticSource : public TensorSource {
 };
 
 }  // namespace
+
+std::unique_ptr<TensorSource> synthetic_source(const BuildOptions& options,
+                                               Placeholders& placeholders) {
+  return std::make_unique<SyntheticSource>(options, placeholders);
+}
 
 Graph build_graph(const NetworkDescription& network, const BuildOptions& options) {
   const NetworkDescription described = checked(network, options.resolution, options.name);

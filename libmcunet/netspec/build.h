@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 
 #include "libmcunet/graph/graph.h"
 #include "libmcunet/netspec/description.h"
+#include "libmcunet/netspec/structure.h"
 #include "libmcunet/netspec/synthetic.h"
 
 namespace mcunet::netspec {
@@ -41,5 +43,10 @@ struct BuildOptions {
 // Throws Error(Input) with all problems() of the description, or when neither it nor the options
 // have a resolution.
 Graph build_graph(const NetworkDescription& network, const BuildOptions& options = {});
+
+// What build_graph() takes its tensors from, for networks that are described in another way
+// (layers.h). `options` and `placeholders` must outlive it.
+std::unique_ptr<TensorSource> synthetic_source(const BuildOptions& options,
+                                               Placeholders& placeholders);
 
 }  // namespace mcunet::netspec

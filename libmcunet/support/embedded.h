@@ -15,6 +15,7 @@ struct EmbeddedFile {
 // One function for each mcunet_embed() in a CMakeLists.txt.
 namespace embedded {
 const std::vector<EmbeddedFile>& boards();
+const std::vector<EmbeddedFile>& zoo();
 const std::vector<EmbeddedFile>& kernels();
 const std::vector<EmbeddedFile>& firmware();
 const std::vector<EmbeddedFile>& templates();

@@ -5,6 +5,10 @@
 #include <sha2.h>
 
 #include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "libmcunet/support/error.h"
 
 namespace mcunet {
 
@@ -15,6 +19,14 @@ std::string sha256_hex(std::string_view bytes) {
 
 std::string sha256_hex(const std::vector<uint8_t>& bytes) {
   return sha256_hex(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+std::string sha256_file(const std::filesystem::path& path) {
+  std::array<char, SHA256_DIGEST_STRING_LENGTH> digits;
+  if (SHA256File(path.c_str(), digits.data()) == nullptr)
+    throw Error(ErrorKind::Input,
+                "cannot read " + path.string() + ": " + std::generic_category().message(errno));
+  return digits.data();
 }
 
 }  // namespace mcunet

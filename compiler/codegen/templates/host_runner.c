@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "@name@.h"
-
+@detection_include@
 #define UNTOUCHED 0x5au
 
 struct place {
@@ -91,6 +91,21 @@ static int take_input(@name@_context *context, uint32_t inference) {
 }
 #endif
 
+/* The number of boxes, then room for all candidates. */
+static int write_boxes(const @name@_context *context) {
+#ifdef @NAME@_DETECT_CANDIDATES
+  static @name@_box boxes[@NAME@_DETECT_CANDIDATES];
+  const size_t found = @name@_detect(context);
+  const int32_t count = (int32_t)found;
+  memset(boxes, 0, sizeof boxes);
+  memcpy(boxes, @name@_boxes(context), found * sizeof boxes[0]);
+  return fwrite(&count, sizeof count, 1, stdout) == 1 && fwrite(boxes, sizeof boxes, 1, stdout) == 1;
+#else
+  (void)context;
+  return 1;
+#endif
+}
+
 /* Until standard input ends. */
 static int run(const struct place *place) {
   @name@_context context;
@@ -110,6 +125,10 @@ static int run(const struct place *place) {
     }
     for (size_t i = 0; i < @NAME@_OUTPUT_COUNT; i++) {
       if (fwrite(@name@_output(&context, i), 1, @name@_output_bytes(i), stdout) != @name@_output_bytes(i)) return 5;
+    }
+    if (!write_boxes(&context)) return 5;
+    if (!is_untouched(place->begin, place->arena) || !is_untouched(place->arena + @NAME@_ARENA_SIZE, place->end)) {
+      return 7;
     }
   }
 }

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "@name@.h"
-#include "@name@_selftest.h"
+@detection_include@#include "@name@_selftest.h"
 #include "firmware_board.h"
 #include "firmware_console.h"
 
@@ -79,6 +79,37 @@ static void show_output(size_t index) {
   @name@_print(")\n");
 }
 
+#ifdef @NAME@_DETECT_CANDIDATES
+static void show_hundredths(int32_t value, int32_t unit) {
+  const int64_t hundredths = ((int64_t)value * 100 + unit / 2) / unit;
+  const uint64_t amount = (uint64_t)(hundredths < 0 ? -hundredths : hundredths);
+  @name@_print(hundredths < 0 ? " -" : " ");
+  @name@_print_decimal(amount / 100u);
+  @name@_print(amount % 100u < 10u ? ".0" : ".");
+  @name@_print_decimal(amount % 100u);
+}
+
+static void show_boxes(void) {
+  const size_t count = @name@_detect(&@name@_firmware_context);
+  const @name@_box *const boxes = @name@_boxes(&@name@_firmware_context);
+  @name@_print("boxes: ");
+  @name@_print_decimal(count);
+  @name@_print("\n");
+  for (size_t i = 0; i < count; i++) {
+    @name@_print("class ");
+    @name@_print_decimal((uint64_t)boxes[i].class_index);
+    @name@_print(" score");
+    show_hundredths(boxes[i].score, @NAME@_SCORE_UNIT);
+    @name@_print(" at");
+    show_hundredths(boxes[i].x1, @NAME@_BOX_UNIT);
+    show_hundredths(boxes[i].y1, @NAME@_BOX_UNIT);
+    show_hundredths(boxes[i].x2, @NAME@_BOX_UNIT);
+    show_hundredths(boxes[i].y2, @NAME@_BOX_UNIT);
+    @name@_print("\n");
+  }
+}
+#endif
+
 int main(void) {
   require(
       @name@_init(&@name@_firmware_context, @name@_firmware_arena, sizeof @name@_firmware_arena),
@@ -88,5 +119,8 @@ int main(void) {
   invoke();
   invoke();
   for (size_t i = 0; i < @NAME@_OUTPUT_COUNT; i++) show_output(i);
+#ifdef @NAME@_DETECT_CANDIDATES
+  show_boxes();
+#endif
   return 0;
 }

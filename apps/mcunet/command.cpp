@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "apps/mcunet/zoo_cache.h"
 #include "libmcunet/board/size.h"
 #include "libmcunet/netspec/build.h"
 #include "libmcunet/netspec/read.h"
@@ -12,6 +13,7 @@
 #include "libmcunet/support/sha256.h"
 #include "libmcunet/support/table.h"
 #include "libmcunet/tflite/reader.h"
+#include "libmcunet/zoo/zoo.h"
 
 namespace mcunet::app {
 
@@ -38,9 +40,41 @@ Graph synthetic_network(const std::vector<uint8_t>& bytes, const Model& model) {
   return graph;
 }
 
+// The network of the zoo that a word names, unless a file has that name.
+std::optional<zoo::ZooNetwork> zoo_network(const std::string& name) {
+  std::error_code error;
+  return std::filesystem::exists(name, error) ? std::nullopt : zoo::find(name);
+}
+
+// With random weights. There is no file; what stands for it is the net_id.
+Model zoo_model(const zoo::ZooNetwork& network) {
+  Model model;
+  model.path = model.stem = network.net_id;
+  model.sha256 = sha256_hex(network.net_id);
+  model.graph = zoo::build(network);
+  return model;
+}
+
+Model trained_zoo_model(const zoo::ZooNetwork& network, const std::string& checkpoint) {
+  const auto* description = std::get_if<netspec::NetworkDescription>(&network.network);
+  if (description == nullptr)
+    throw Error(ErrorKind::Usage, "--checkpoint: " + network.net_id +
+                                      " has no checkpoints, only a published .tflite");
+  netspec::TrainedOptions options;
+  options.name = options.description = network.net_id;
+  options.checkpoint = checkpoint;
+  Model model;
+  model.path = model.stem = network.net_id;
+  model.sha256 = sha256_file(checkpoint);
+  model.graph = netspec::build_trained_graph(
+      *description, checkpoint::read_state_dict(std::filesystem::path(checkpoint)), options);
+  return model;
+}
+
 }  // namespace
 
 Model load_model(const std::string& path) {
+  if (const std::optional<zoo::ZooNetwork> network = zoo_network(path)) return zoo_model(*network);
   const std::vector<uint8_t> bytes = read_file(path);
   Model model;
   model.path = path;
@@ -52,6 +86,10 @@ Model load_model(const std::string& path) {
 }
 
 Model load_trained_model(const std::string& path, const import::ImportOptions& options) {
+  if (const std::optional<zoo::ZooNetwork> network = zoo_network(path)) {
+    if (options.checkpoint.empty()) return load_model(zoo_tflite(*network));
+    return trained_zoo_model(*network, options.checkpoint);
+  }
   const std::vector<uint8_t> bytes = read_file(path);
   const bool tflite = import::network_file(bytes, path) == import::NetworkFile::TfLite;
   // Quantized models are as welcome here as float ones, and need no import.

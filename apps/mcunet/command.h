@@ -25,19 +25,22 @@ void add_eval(CLI::App& app);
 void add_quantize(CLI::App& app);
 void add_search(CLI::App& app);
 void add_run(CLI::App& app);
+void add_zoo(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_board(CLI::App& app);
 
 // ---- models
 // ----------------------------------------------------------------------------------------------------------
 
+// A model is named by its file, or, where there is no such file, by its name in the zoo.
 struct Model {
   std::string path, stem, sha256;
   Graph graph;
 };
 Model load_model(const std::string& path);
 // The same for what is to be judged by its outputs: whatever `quantize` reads, and quantized
-// models. A network description needs its weights.
+// models. A network description needs its weights. A name of the zoo stands for the published int8
+// .tflite in the download cache, or, with a checkpoint, for the description.
 Model load_trained_model(const std::string& path, const import::ImportOptions& options);
 
 // What --preprocess says; if nothing, what is stored in the model; else the one named `fallback`.

@@ -105,6 +105,7 @@ int main(int argc, char** argv) {
   mcunet::app::add_profile(app);
   mcunet::app::add_eval(app);
   mcunet::app::add_run(app);
+  mcunet::app::add_zoo(app);
   mcunet::app::add_inspect(app);
   mcunet::app::add_board(app);
   try {

@@ -20,6 +20,7 @@ const std::vector<EmbeddedFile>& firmware();
 const std::vector<EmbeddedFile>& templates();
 const std::vector<EmbeddedFile>& kernel_costs();
 const std::vector<EmbeddedFile>& cycles();
+const std::vector<EmbeddedFile>& measurements();
 }  // namespace embedded
 
 }  // namespace mcunet

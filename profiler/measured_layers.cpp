@@ -45,6 +45,7 @@ MeasuredLayers parse_measured_layers(const std::string& text, size_t layers,
       problems.push_back(at + "expected \"INDEX CYCLES\" or \"total CYCLES\"");
     } else if (total) {
       result.total = *cycles;
+      result.total_given = true;
     } else if (static_cast<size_t>(*index) >= layers) {
       problems.push_back(at + "there is no layer " + first + "; the network has " +
                          std::to_string(layers) +

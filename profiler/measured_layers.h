@@ -10,7 +10,8 @@
 namespace mcunet {
 
 struct MeasuredLayers {
-  int64_t total = 0;            // cycles of an inference
+  int64_t total = 0;            // cycles of an inference: as given, else of all layers given
+  bool total_given = false;     // by a line of its own
   std::vector<int64_t> layers;  // by index; -1 where none was given; empty if only the total was
 };
 

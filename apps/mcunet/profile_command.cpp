@@ -408,6 +408,17 @@ Table engine_table(const Profile& profile) {
   return table;
 }
 
+// Layers that take time and of which --measured has no count.
+std::vector<std::string> unmeasured_layers(const Profile& profile) {
+  std::vector<std::string> missing;
+  const std::vector<int64_t>& given = profile.on_board->layers;
+  for (const Layer& layer : profile.layers) {
+    if (layer.cycles > 0 && (given.empty() || given[layer.index] < 0))
+      missing.push_back(std::to_string(layer.index));
+  }
+  return missing;
+}
+
 // --measured: cycles on the board against those estimated for it.
 Table measured_table(const Profile& profile) {
   Table table({{"layer", Align::Right},
@@ -429,7 +440,8 @@ Table measured_table(const Profile& profile) {
     row(std::to_string(layer.index), operator_info(profile.model.graph.ops[layer.index].kind).name,
         measured.layers[layer.index], profile.measurement ? layer.emulated_cycles : layer.cycles);
   }
-  row("", "total", measured.total, profile.cycles);
+  if (measured.total_given || unmeasured_layers(profile).empty())
+    row("", "total", measured.total, profile.cycles);
   return table;
 }
 
@@ -519,6 +531,13 @@ void refit(const Model& source, const Board& board, Profile& profile) {
   if (path.empty()) {
     throw Error(ErrorKind::Usage,
                 "--calibrate: no place for the file; set HOME or MCUNET_CALIBRATION");
+  }
+  const std::vector<std::string> missing = unmeasured_layers(profile);
+  if (!profile.on_board->total_given && !missing.empty()) {
+    std::string list;
+    for (const std::string& index : missing) list += " " + index;
+    throw Error(ErrorKind::Input, "--calibrate: no cycles of layers" + list +
+                                      "; give all, or a line \"total CYCLES\"");
   }
   add_to_calibration(path, board.name,
                      {source.stem, source.sha256, profile.measurement ? "emulator" : "model",

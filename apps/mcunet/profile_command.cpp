@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -9,7 +11,11 @@
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/log.h"
 #include "libmcunet/support/table.h"
+#include "profiler/board_factor.h"
+#include "profiler/calibration_file.h"
+#include "profiler/engines.h"
 #include "profiler/execution.h"
+#include "profiler/measured_layers.h"
 #include "profiler/memory_map.h"
 
 namespace mcunet::app {
@@ -17,20 +23,14 @@ namespace {
 
 using nlohmann::ordered_json;
 
-// Estimate and emulator count cycles of the core. Flash and caches added 8 and 16 % on an STM32F746
-// for TinyEngine's kernels (published times), up to 25 % in other engines. The estimate may be
-// another 10 % off.
-struct Bar {
-  double low, high;
-};
-constexpr Bar kEstimateBar = {0.9, 1.4}, kEmulatorBar = {1.0, 1.25};
-
 // Cycles for a multiply-accumulate below which no Cortex-M gets: SMLAD does two in one.
 constexpr double kFloor = 0.5;
 
 struct ProfileCommand {
   std::string model, map;
-  bool emulate = false, caches = false, json = false, csv = false, md = false;
+  std::string measured;              // --measured
+  std::vector<std::string> engines;  // --engine
+  bool emulate = false, caches = false, json = false, csv = false, md = false, calibrate = false;
   TargetOptions target;
   InterfaceOptions interface;
   ScheduleOptions schedule;
@@ -52,10 +52,43 @@ struct Profile {
   std::vector<compiler::Alternative> schedules;
   std::optional<Measurement> measurement;
   int64_t cycles = 0;  // of the core: emulated if there is a measurement, else estimated
-  Bar bar = kEstimateBar;
-  double ms = 0;
+  BoardFactor factor;  // from those to the board's
+  double ms = 0;       // on the board
+  std::vector<EngineEstimate> engines;
+  std::optional<MeasuredLayers> on_board;  // --measured
+
+  int64_t board_cycles() const { return std::llround(static_cast<double>(cycles) * factor.factor); }
   bool fits_sram = true, fits_flash = true;
 };
+
+double to_ms(double cycles, const Board& board) {
+  return board.is_host() ? 0 : cycles * 1e3 / static_cast<double>(board.clock_hz);
+}
+
+// "all" is every engine of which measurements on such a core exist; "mcunet" is what the report is
+// about.
+std::vector<EngineEstimate> compare_engines(const Graph& graph,
+                                            const std::vector<std::string>& names,
+                                            const Board& board) {
+  std::vector<EngineEstimate> estimates;
+  const NetworkShape shape = network_shape(graph);
+  for (const std::string& name : names) {
+    if (name == "mcunet") continue;
+    if (name != "all") {
+      estimates.push_back(estimate_engine(shape, name, board));
+      continue;
+    }
+    for (const std::string& engine : peer_engines()) {
+      try {
+        estimates.push_back(estimate_engine(shape, engine, board));
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::Unsupported) throw;
+        Log().warning(error.what());
+      }
+    }
+  }
+  return estimates;
+}
 
 // Bytes that the arena needs while operator i runs, with what outputs share with inputs counted
 // once.
@@ -114,14 +147,14 @@ Profile profile(const Model& source, const ProfileCommand& command) {
                              counts[i].memory_cycles});
   }
   result.cycles = compiler::estimated_cycles(result.model);
-  if (result.measurement) {
-    result.cycles = static_cast<int64_t>(result.measurement->cycles.core);
-    result.bar = kEmulatorBar;
-  }
+  if (result.measurement) result.cycles = static_cast<int64_t>(result.measurement->cycles.core);
   result.schedules = compiler::alternatives(result.model);
-  result.ms = board.is_host()
-                  ? 0
-                  : static_cast<double>(result.cycles) * 1e3 / static_cast<double>(board.clock_hz);
+  if (!board.is_host()) {
+    result.factor = board_factor(board, !result.measurement,
+                                 load_calibration(calibration_path(board.name), board.name));
+    result.ms = to_ms(static_cast<double>(result.cycles) * result.factor.factor, board);
+  }
+  result.engines = compare_engines(source.graph, command.engines, board);
   result.fits_sram = board.is_host() || result.model.sram.total() <= board.sram_bytes;
   result.fits_flash = board.is_host() || result.flash.total() <= board.flash_bytes;
   return result;
@@ -213,6 +246,52 @@ ordered_json emulator_json(const Measurement& measurement) {
           {"functions", functions}};
 }
 
+ordered_json latency_json(const Profile& profile, const Board& board) {
+  const BoardFactor& factor = profile.factor;
+  ordered_json out = {{"ms", profile.ms},
+                      {"low_ms", profile.ms * factor.bar.low},
+                      {"high_ms", profile.ms * factor.bar.high},
+                      {"cycles", profile.board_cycles()},
+                      {"core_cycles", profile.cycles},
+                      {"source", profile.measurement ? "emulator" : "model"},
+                      {"calibration", nullptr}};
+  if (!board.is_host()) {
+    out["calibration"] = {{"id", factor.id},
+                          {"factor", factor.factor},
+                          {"points", factor.points},
+                          {"mape", factor.mape}};
+  }
+  if (profile.measurement && profile.measurement->cycles.memory() > 0) {
+    out["simulated_ms"] =
+        to_ms(static_cast<double>(profile.measurement->cycles.with_caches()), board);
+  }
+  return out;
+}
+
+ordered_json error_json(const FitError& error) {
+  return {{"points", error.points}, {"mean_pct", error.mean_pct}, {"worst_pct", error.worst_pct}};
+}
+
+ordered_json engines_json(const std::vector<EngineEstimate>& engines) {
+  ordered_json out = ordered_json::array();
+  for (const EngineEstimate& engine : engines) {
+    out.push_back({{"engine", engine.engine},
+                   {"fitted_on", engine.fitted_on},
+                   {"sram", engine.sram},
+                   {"flash", engine.flash},
+                   {"ms", engine.ms},
+                   {"low_ms", engine.ms * engine.bar.low},
+                   {"high_ms", engine.ms * engine.bar.high},
+                   {"cycles", engine.cycles},
+                   {"held_out_error",
+                    {{"ms", error_json(engine.time_error)},
+                     {"sram", error_json(engine.sram_error)},
+                     {"flash", error_json(engine.flash_error)}}},
+                   {"notes", engine.notes}});
+  }
+  return out;
+}
+
 ordered_json profile_json(const Model& source, const Profile& profile, const Board& board,
                           bool latency_fits) {
   ordered_json out = document("profile");
@@ -235,36 +314,38 @@ ordered_json profile_json(const Model& source, const Profile& profile, const Boa
   }
   out["sram"] = sram_json(profile.model);
   out["flash"] = flash_json(profile.flash);
-  out["latency"] = {{"ms", profile.ms},
-                    {"low_ms", profile.ms * profile.bar.low},
-                    {"high_ms", profile.ms * profile.bar.high},
-                    {"cycles", profile.cycles},
-                    {"source", profile.measurement ? "emulator" : "model"},
-                    {"calibration", nullptr}};
+  out["latency"] = latency_json(profile, board);
+  if (!profile.engines.empty()) out["engines"] = engines_json(profile.engines);
+  if (profile.on_board) {
+    out["measured"] = {{"cycles", profile.on_board->total},
+                       {"ms", to_ms(static_cast<double>(profile.on_board->total), board)}};
+  }
   if (profile.measurement) out["emulator"] = emulator_json(*profile.measurement);
   out["fits"] = {
       {"sram", profile.fits_sram}, {"flash", profile.fits_flash}, {"latency", latency_fits}};
   out["layers"] = ordered_json::array();
   for (const Layer& layer : profile.layers) {
     const Op& op = graph.ops[layer.index];
-    ordered_json entry = {{"index", layer.index},
-                          {"op", operator_info(op.kind).name},
-                          {"source_op", op.source_index},
-                          {"name", graph.output(op).name},
-                          {"in", graph.input(op, 0).shape},
-                          {"out", graph.output(op).shape},
-                          {"macs", layer.macs},
-                          {"sram", layer.sram},
-                          {"flash", layer.flash},
-                          {"cycles", layer.cycles},
-                          {"ms", board.is_host() ? 0
-                                                 : static_cast<double>(layer.cycles) * 1e3 /
-                                                       static_cast<double>(board.clock_hz)}};
+    ordered_json entry = {
+        {"index", layer.index},
+        {"op", operator_info(op.kind).name},
+        {"source_op", op.source_index},
+        {"name", graph.output(op).name},
+        {"in", graph.input(op, 0).shape},
+        {"out", graph.output(op).shape},
+        {"macs", layer.macs},
+        {"sram", layer.sram},
+        {"flash", layer.flash},
+        {"cycles", layer.cycles},
+        {"ms", to_ms(static_cast<double>(layer.cycles) * profile.factor.factor, board)}};
     if (profile.measurement) {
       entry["instructions"] = layer.instructions;
       entry["emulated_cycles"] = layer.emulated_cycles;
       entry["memory_cycles"] = layer.memory_cycles;
     }
+    if (profile.on_board && !profile.on_board->layers.empty() &&
+        profile.on_board->layers[layer.index] >= 0)
+      entry["measured_cycles"] = profile.on_board->layers[layer.index];
     out["layers"].push_back(entry);
   }
   return out;
@@ -290,6 +371,95 @@ Table schedule_table(const Profile& profile, const Board& board) {
     add(other.name, other.sram, other.cycles, other.recomputed_macs);
   add("chosen", profile.model.sram, profile.cycles, profile.model.recomputed_macs);
   return table;
+}
+
+std::string percent(double value) { return format_fixed(value, 1) + " %"; }
+
+std::string range_ms(double ms, const RelativeBar& bar) {
+  return format_fixed(ms * bar.low, 1) + " to " + format_fixed(ms * bar.high, 1);
+}
+
+// What the network needs here and in other engines; beside each figure the mean error of its fit on
+// networks that were held out.
+Table engine_table(const Profile& profile) {
+  Table table({{"engine"},
+               {"SRAM", Align::Right},
+               {"error", Align::Right},
+               {"flash", Align::Right},
+               {"error", Align::Right},
+               {"ms", Align::Right},
+               {"range"},
+               {"error", Align::Right},
+               {"worst", Align::Right},
+               {"points", Align::Right},
+               {""}});
+  table.add_row({"mcunet", group_digits(profile.model.sram.total()), "",
+                 group_digits(profile.flash.total()), "", format_fixed(profile.ms, 1),
+                 range_ms(profile.ms, profile.factor.bar)});
+  for (const EngineEstimate& engine : profile.engines) {
+    std::string notes = "fitted on " + engine.fitted_on;
+    for (const std::string& note : engine.notes) notes += "; " + note;
+    table.add_row({engine.engine, group_digits(engine.sram), percent(engine.sram_error.mean_pct),
+                   group_digits(engine.flash), percent(engine.flash_error.mean_pct),
+                   format_fixed(engine.ms, 1), range_ms(engine.ms, engine.bar),
+                   percent(engine.time_error.mean_pct), percent(engine.time_error.worst_pct),
+                   std::to_string(engine.time_error.points), notes});
+  }
+  return table;
+}
+
+// Layers that take time and of which --measured has no count.
+std::vector<std::string> unmeasured_layers(const Profile& profile) {
+  std::vector<std::string> missing;
+  const std::vector<int64_t>& given = profile.on_board->layers;
+  for (const Layer& layer : profile.layers) {
+    if (layer.cycles > 0 && (given.empty() || given[layer.index] < 0))
+      missing.push_back(std::to_string(layer.index));
+  }
+  return missing;
+}
+
+// --measured: cycles on the board against those estimated for it.
+Table measured_table(const Profile& profile) {
+  Table table({{"layer", Align::Right},
+               {"operator"},
+               {"measured", Align::Right},
+               {"estimated", Align::Right},
+               {"difference", Align::Right}});
+  const auto row = [&](const std::string& index, const std::string& name, int64_t measured,
+                       int64_t core) {
+    const double estimate = static_cast<double>(core) * profile.factor.factor;
+    const bool comparable = measured > 0 && core > 0;
+    const double difference = 100 * (estimate / static_cast<double>(measured) - 1);
+    table.add_row({index, name, group_digits(measured), group_digits(std::llround(estimate)),
+                   comparable ? percent(difference) : ""});
+  };
+  const MeasuredLayers& measured = *profile.on_board;
+  for (const Layer& layer : profile.layers) {
+    if (measured.layers.empty() || measured.layers[layer.index] < 0) continue;
+    row(std::to_string(layer.index), operator_info(profile.model.graph.ops[layer.index].kind).name,
+        measured.layers[layer.index], profile.measurement ? layer.emulated_cycles : layer.cycles);
+  }
+  if (measured.total_given || unmeasured_layers(profile).empty())
+    row("", "total", measured.total, profile.cycles);
+  return table;
+}
+
+void print_latency(const Profile& profile, const Board& board) {
+  const BoardFactor& factor = profile.factor;
+  std::cout << "latency:  " << format_fixed(profile.ms, 1) << " ms ("
+            << range_ms(profile.ms, factor.bar) << "), " << group_digits(profile.board_cycles())
+            << " cycles at " << board.clock_hz / 1000000 << " MHz\n          "
+            << group_digits(profile.cycles)
+            << (profile.measurement ? " emulated" : " estimated from the shapes")
+            << " cycles of the core, times " << format_fixed(factor.factor, 3)
+            << " for flash and caches (" << factor.points
+            << (factor.points == 1 ? " network; " : " networks; ") << factor.note << ")\n";
+  if (profile.measurement && profile.measurement->cycles.memory() > 0) {
+    const auto cycles = static_cast<double>(profile.measurement->cycles.with_caches());
+    std::cout << "          " << format_fixed(to_ms(cycles, board), 1)
+              << " ms with flash and caches simulated instead\n";
+  }
 }
 
 std::string verdict(bool fits, const char* what, int64_t needed, int64_t available) {
@@ -342,29 +512,56 @@ void print_report(const Model& source, const Profile& profile, const Board& boar
             << memory_table(profile.model, profile.flash) << "\n"
             << schedule_table(profile, board).to_string() << "\n";
   if (profile.measurement) print_measurement(profile);
+  if (profile.on_board) std::cout << measured_table(profile).to_string() << "\n";
+  if (!profile.engines.empty()) std::cout << engine_table(profile).to_string() << "\n";
   if (board.is_host()) return;
-  std::cout << "latency:  " << format_fixed(profile.ms, 1) << " ms ("
-            << format_fixed(profile.ms * profile.bar.low, 1) << " to "
-            << format_fixed(profile.ms * profile.bar.high, 1) << "), "
-            << group_digits(profile.cycles) << " cycles at " << board.clock_hz / 1000000 << " MHz; "
-            << (profile.measurement ? "emulated, without flash and caches"
-                                    : "a first estimate from the shapes")
-            << "\n"
-            << "fits:     "
+  print_latency(profile, board);
+  std::cout << "fits:     "
             << verdict(profile.fits_sram, "SRAM", profile.model.sram.total(), board.sram_bytes)
             << "; "
             << verdict(profile.fits_flash, "flash", profile.flash.total(), board.flash_bytes)
             << "\n";
 }
 
+// --calibrate: from now on the board's factor is that of the user's own measurements.
+void refit(const Model& source, const Board& board, Profile& profile) {
+  const std::filesystem::path path = calibration_path(board.name);
+  if (board.is_host())
+    throw Error(ErrorKind::Usage, "--calibrate: the host has no factor; name the board (--target)");
+  if (path.empty()) {
+    throw Error(ErrorKind::Usage,
+                "--calibrate: no place for the file; set HOME or MCUNET_CALIBRATION");
+  }
+  const std::vector<std::string> missing = unmeasured_layers(profile);
+  if (!profile.on_board->total_given && !missing.empty()) {
+    std::string list;
+    for (const std::string& index : missing) list += " " + index;
+    throw Error(ErrorKind::Input, "--calibrate: no cycles of layers" + list +
+                                      "; give all, or a line \"total CYCLES\"");
+  }
+  add_to_calibration(path, board.name,
+                     {source.stem, source.sha256, profile.measurement ? "emulator" : "model",
+                      profile.on_board->total, std::max<int64_t>(profile.cycles, 1)});
+  profile.factor = board_factor(board, !profile.measurement, load_calibration(path, board.name));
+  profile.ms = to_ms(static_cast<double>(profile.cycles) * profile.factor.factor, board);
+  Log().info("wrote " + path.string());
+}
+
 void ProfileCommand::run() const {
   if (json + csv + md > 1)
     throw Error(ErrorKind::Usage, "--json, --csv and --md exclude each other");
   if (caches && !emulate) throw Error(ErrorKind::Usage, "--caches needs --emulate");
+  if (calibrate && measured.empty())
+    throw Error(ErrorKind::Usage, "--calibrate needs --measured FILE");
   gates.parse();
   const Model source = load_model(model);
   const Board board = target.board();
-  const Profile result = profile(source, *this);
+  Profile result = profile(source, *this);
+  if (!measured.empty()) {
+    result.on_board =
+        parse_measured_layers(read_text_file(measured), result.layers.size(), measured);
+    if (calibrate) refit(source, board, result);
+  }
   if (!map.empty()) write_file_atomically(map, memory_map_svg(result.model));
   if (json) {
     ordered_json out = profile_json(source, result, board, gates.latency_fits(result.ms));
@@ -389,6 +586,7 @@ void add_profile(CLI::App& app) {
       "SRAM, flash, stack and latency of a model on a board, per layer; no board needed");
   sub->footer(examples({"mcunet profile model.tflite",
                         "mcunet profile model.tflite --schedule stream --map map.svg",
+                        "mcunet profile model.tflite --engine all",
                         "mcunet profile model.tflite --json --max-sram 256k"}));
   sub->add_option("model", command->model,
                   ".tflite file, or the .json of an MCUNet network (random weights)")
@@ -400,6 +598,16 @@ void add_profile(CLI::App& app) {
                 "function");
   sub->add_flag("--caches", command->caches,
                 "with --emulate: also the cycles that the board's caches and flash add (slower)");
+  sub->add_option("--engine", command->engines,
+                  "what other engines would need: tinyengine, cmsis-nn, tflm, x-cube-ai or all; "
+                  "fits to published measurements")
+      ->type_name("E[,E]")
+      ->delimiter(',');
+  sub->add_option("--measured", command->measured,
+                  "compare with cycles from your board: lines \"LAYER CYCLES\" or \"total CYCLES\"")
+      ->type_name("FILE");
+  sub->add_flag("--calibrate", command->calibrate,
+                "with --measured: later estimates for this board use the factor measured");
   sub->add_option("--map", command->map, "write the arena over time as a picture (SVG)")
       ->type_name("FILE");
   sub->add_flag("--json", command->json, "one JSON document on standard output");

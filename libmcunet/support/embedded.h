@@ -23,6 +23,7 @@ const std::vector<EmbeddedFile>& kernel_costs();
 const std::vector<EmbeddedFile>& cycles();
 const std::vector<EmbeddedFile>& spaces();
 const std::vector<EmbeddedFile>& accuracies();
+const std::vector<EmbeddedFile>& measurements();
 }  // namespace embedded
 
 }  // namespace mcunet

@@ -22,7 +22,7 @@ inline constexpr int64_t kBoxBytes = 24;
 inline constexpr int64_t kBoxesBytes = kBoxBytes * static_cast<int64_t>(kDetectionCandidates);
 inline constexpr int64_t kDetectionStack = 320;
 // Flash of its code on a Cortex-M, measured, and of its tables.
-inline constexpr int64_t kDetectionCode = 1024;
+inline constexpr int64_t kDetectionCode = 1536;
 inline constexpr int64_t kDetectionTables = 3 * (256 * 2 + 256 * 4) + 3 * 32;
 
 struct DetectionPlan {

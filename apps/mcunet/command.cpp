@@ -9,6 +9,7 @@
 #include "libmcunet/board/size.h"
 #include "libmcunet/netspec/build.h"
 #include "libmcunet/netspec/read.h"
+#include "libmcunet/netspec/trained.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/sha256.h"
 #include "libmcunet/support/table.h"

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <sstream>
 
+#include "libmcunet/netspec/scaled.h"
 #include "libmcunet/support/error.h"
 
 namespace mcunet::search {
@@ -110,13 +111,6 @@ size_t Space::blocks() const {
   return count;
 }
 
-int32_t scaled_channels(int32_t channels, double width) {
-  const double exact = channels * width;
-  int32_t rounded = std::max(8, static_cast<int32_t>(exact + 4) / 8 * 8);
-  if (rounded < 0.9 * exact) rounded += 8;
-  return rounded;
-}
-
 Genome sample(const Space& space, size_t width, size_t resolution, SplitMix64& random) {
   Genome genome;
   genome.width = width;
@@ -219,15 +213,15 @@ NetworkDescription describe(const Space& space, const Genome& genome) {
   network.bn = {0.1, 1e-5, {}};
   network.resolution = resolution;
   network.first_conv.in_channels = space.in_channels;
-  network.first_conv.out_channels = scaled_channels(space.stem_channels, width);
+  network.first_conv.out_channels = netspec::scaled_channels(space.stem_channels, width);
   network.first_conv.stride = stride.stem;
   network.first_conv.activation = space.activation;
-  int32_t channels = scaled_channels(space.first_channels, width);
+  int32_t channels = netspec::scaled_channels(space.first_channels, width);
   network.blocks.push_back(block(space, network.first_conv.out_channels, channels, 1, 3, 1, false));
   size_t first = 0;
   for (size_t s = 0; s < space.stages.size(); ++s) {
     const Stage& stage = space.stages[s];
-    const int32_t out = scaled_channels(stage.channels, width);
+    const int32_t out = netspec::scaled_channels(stage.channels, width);
     for (size_t i = 0; i < static_cast<size_t>(stage.depths[genome.depths[s]]); ++i) {
       const Genome::Block& genes = genome.blocks[first + i];
       network.blocks.push_back(block(space, channels, out, i == 0 ? stride.stages[s] : 1,

@@ -77,8 +77,4 @@ Genome decode(const Space& space, const std::string& text);
 // Sound, with a resolution.
 netspec::NetworkDescription describe(const Space& space, const Genome& genome);
 
-// Channels · width, to the nearest multiple of 8 that is at least 90 % of it, and at least 8:
-// MobileNet's rule.
-int32_t scaled_channels(int32_t channels, double width);
-
 }  // namespace mcunet::search

@@ -586,8 +586,7 @@ void add_profile(CLI::App& app) {
       "SRAM, flash, stack and latency of a model on a board, per layer; no board needed");
   sub->footer(examples({"mcunet profile model.tflite",
                         "mcunet profile model.tflite --schedule stream --map map.svg",
-                        "mcunet profile model.tflite --engine all",
-                        "mcunet profile model.tflite --json --max-sram 256k"}));
+                        "mcunet profile model.tflite --engine all --max-sram 256k"}));
   sub->add_option("model", command->model,
                   ".tflite file, or the .json of an MCUNet network (random weights)")
       ->required();

@@ -164,6 +164,7 @@ void RunCommand::resolve() {
 
 void RunCommand::run() {
   resolve();
+  read_labels(labels_file);  // a wrong name is told before anything is done
   const Model source = load_model(model);
   const Graph& graph = source.graph;
   const Buffers inputs = image.empty() ? split(read_file(input), graph, input)

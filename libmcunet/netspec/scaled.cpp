@@ -1,6 +1,7 @@
 #include "libmcunet/netspec/scaled.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,14 +16,16 @@ struct Block {
 };
 using Blocks = std::vector<std::optional<Block>>;  // empty: the block was searched away
 
-NetworkDescription network(const Blocks& blocks, double width, int32_t resolution,
+using Scale = int32_t (*)(int32_t channels, double width);
+
+NetworkDescription network(const Blocks& blocks, Scale scaled, double width, int32_t resolution,
                            int32_t classes) {
   if (!(width >= 0.05 && width <= 4))
     throw Error(ErrorKind::Usage, "width " + std::to_string(width) + " is not from 0.05 to 4");
   NetworkDescription result;
   result.resolution = resolution;
   result.first_conv.in_channels = 3;
-  result.first_conv.out_channels = scaled_channels(32, width);
+  result.first_conv.out_channels = scaled(32, width);
   result.first_conv.stride = 2;
   result.first_conv.activation = ActivationFunction::Relu6;
   int32_t channels = result.first_conv.out_channels;
@@ -32,7 +35,7 @@ NetworkDescription network(const Blocks& blocks, double width, int32_t resolutio
     if (!block) continue;
     MBInvertedConvLayer& layer = added.mobile_inverted_conv.emplace();
     layer.in_channels = channels;
-    layer.out_channels = scaled_channels(block->channels, width);
+    layer.out_channels = scaled(block->channels, width);
     layer.kernel_size = block->kernel;
     layer.stride = block->stride;
     layer.expand_ratio = block->expand;
@@ -48,7 +51,7 @@ NetworkDescription network(const Blocks& blocks, double width, int32_t resolutio
   }
   ConvLayer& mix = result.feature_mix_layer.emplace();
   mix.in_channels = channels;
-  mix.out_channels = scaled_channels(1280, width);
+  mix.out_channels = scaled(1280, width);
   mix.kernel_size = 1;
   mix.activation = ActivationFunction::Relu6;
   result.classifier.in_features = mix.out_channels;
@@ -71,13 +74,17 @@ int32_t scaled_channels(int32_t channels, double width) {
   return rounded < 0.9 * wanted ? rounded + 8 : rounded;
 }
 
+int32_t scaled_up_channels(int32_t channels, double width) {
+  return static_cast<int32_t>(std::ceil(channels * width / 8 - 1e-9)) * 8;
+}
+
 NetworkDescription mobilenet_v2(double width, int32_t resolution, int32_t classes) {
   Blocks blocks;
   for (const Blocks& part :
        {stage(1, 16, 1, 1), stage(6, 24, 2, 2), stage(6, 32, 3, 2), stage(6, 64, 4, 2),
         stage(6, 96, 3, 1), stage(6, 160, 3, 2), stage(6, 320, 1, 1)})
     blocks.insert(blocks.end(), part.begin(), part.end());
-  return network(blocks, width, resolution, classes);
+  return network(blocks, scaled_channels, width, resolution, classes);
 }
 
 NetworkDescription proxyless_mobile(double width, int32_t resolution, int32_t classes) {
@@ -88,7 +95,7 @@ NetworkDescription proxyless_mobile(double width, int32_t resolution, int32_t cl
       Block{5, 3, 80, 1},  Block{5, 6, 96, 1},  Block{5, 3, 96, 1},  Block{5, 3, 96, 1},
       Block{5, 3, 96, 1},  Block{7, 6, 192, 2}, Block{7, 6, 192, 1}, Block{7, 3, 192, 1},
       Block{7, 3, 192, 1}, Block{7, 6, 320, 1}};
-  return network(blocks, width, resolution, classes);
+  return network(blocks, scaled_up_channels, width, resolution, classes);
 }
 
 }  // namespace mcunet::netspec

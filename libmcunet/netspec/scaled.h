@@ -10,6 +10,8 @@ namespace mcunet::netspec {
 // Channels · width to the nearest multiple of 8, at least 8, and never more than 10 % less than
 // wanted: the rule of MobileNetV2's own code.
 int32_t scaled_channels(int32_t channels, double width);
+// The next multiple of 8: what the published ProxylessNAS networks of width 0.25 and 0.3 have.
+int32_t scaled_up_channels(int32_t channels, double width);
 
 // Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", arXiv:1801.04381, 2018,
 // table 2; the last convolution is scaled too, as in MCUNet's baselines. Throws Error(Usage) for a

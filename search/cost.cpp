@@ -33,8 +33,8 @@ double share_above(double value, double limit) { return limit > 0 ? value / limi
 
 double Excess::worst() const { return std::max({sram, flash, latency, 0.0}); }
 
-CostModel::CostModel(compiler::CompileOptions options, Limits limits)
-    : options_(std::move(options)), limits_(limits) {
+CostModel::CostModel(compiler::CompileOptions options, Limits limits, double board_factor)
+    : options_(std::move(options)), limits_(limits), board_factor_(board_factor) {
   options_.name = "candidate";
 }
 
@@ -51,7 +51,9 @@ Cost CostModel::compute(const netspec::NetworkDescription& network) const {
                   static_cast<double>(cost.params) > kHopeless * static_cast<double>(limits_.flash);
   if (cost.hopeless) return cost;
   // The weights that `compile` gives a description: the account is that of the same C.
-  return planned_cost(netspec::build_graph(network), options_);
+  cost = planned_cost(netspec::build_graph(network), options_);
+  cost.ms *= board_factor_;
+  return cost;
 }
 
 Cost CostModel::cost(const Space& space, const Genome& genome) const {
@@ -78,11 +80,6 @@ Excess CostModel::excess(const Cost& cost) const {
   excess.sram = share_above(static_cast<double>(cost.sram), static_cast<double>(limits_.sram));
   excess.latency = share_above(cost.ms, limits_.latency_ms);
   return excess;
-}
-
-Cost description_cost(const netspec::NetworkDescription& network,
-                      const compiler::CompileOptions& options) {
-  return planned_cost(netspec::build_graph(network), options);
 }
 
 }  // namespace mcunet::search

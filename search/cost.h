@@ -26,7 +26,7 @@ struct Cost {
   int64_t sram = 0;    // arena, statics and stack bound, by the schedule chosen
   int64_t flash = 0;   // weights, constants, code
   int64_t cycles = 0;  // of the core, by compiler/cost
-  double ms = 0;
+  double ms = 0;       // on the board: cycles times its factor, at its clock
   std::string schedule;
   // Whether only `macs` and `params` were computed, since these alone are beyond the limits.
   bool hopeless = false;
@@ -39,11 +39,13 @@ struct Excess {
   bool none() const { return sram <= 0 && flash <= 0 && latency <= 0; }
 };
 
+// `board_factor`: cycles on the board per cycle of the core (profiler/board_factor.h).
+//
 // Costs of networks on the board of `options`, whose name plays no part; remembered. For several
 // threads at once.
 class CostModel {
  public:
-  CostModel(compiler::CompileOptions options, Limits limits);
+  CostModel(compiler::CompileOptions options, Limits limits, double board_factor = 1);
 
   Cost cost(const Space& space, const Genome& genome) const;
   Excess excess(const Cost& cost) const;
@@ -55,12 +57,9 @@ class CostModel {
 
   compiler::CompileOptions options_;
   Limits limits_;
+  double board_factor_;
   mutable std::mutex mutex_;
   mutable std::map<std::string, Cost> known_;  // by encoding
 };
-
-// The figures of one description, hopeless or not.
-Cost description_cost(const netspec::NetworkDescription& network,
-                      const compiler::CompileOptions& options);
 
 }  // namespace mcunet::search

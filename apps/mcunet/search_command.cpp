@@ -16,6 +16,8 @@
 #include "libmcunet/support/log.h"
 #include "libmcunet/support/progress.h"
 #include "libmcunet/support/table.h"
+#include "profiler/board_factor.h"
+#include "profiler/calibration_file.h"
 #include "search/evolution.h"
 #include "search/predictor.h"
 #include "search/space.h"
@@ -218,7 +220,8 @@ class Run {
   Outcome execute() {
     const InterruptScope signals;
     Outcome outcome;
-    const search::CostModel costs(options_, limits_);
+    const Calibration own = load_calibration(calibration_path(board_.name), board_.name);
+    const search::CostModel costs(options_, limits_, board_factor(board_, true, own).factor);
     const search::AccuracyPredictor predictor = search::AccuracyPredictor::imagenet();
     const ProgressMode mode = progress_mode(command_.progress);
     outcome.surveys = survey_spaces(costs, predictor, mode);
@@ -418,7 +421,7 @@ void SearchCommand::run() const {
             << format_fixed(known["leave_family_out"]["mae"], 1)
             << " for families), rank correlation " << format_fixed(known["leave_one_out"]["tau"], 2)
             << " (" << format_fixed(known["leave_family_out"]["tau"], 2)
-            << ").\n'!': beyond what was published. Cycles are those of the core.\n"
+            << ").\n'!': beyond what was published. Times are those that profile estimates.\n"
             << group_digits(static_cast<int64_t>(outcome.evaluated)) << " networks compiled; wrote "
             << outcome.winners.size() << " descriptions to " << output << "\n";
 }

@@ -1,6 +1,6 @@
 // Evolution against random search with equally many networks costed: one JSON document per seed on
 // standard output. scripts/bench-search runs it.
-//   mcunet_search_bench [SEEDS [POPULATION [GENERATIONS]]]      (10, 50, 12)
+//   mcunet_search_bench [SEEDS [POPULATION [GENERATIONS]]]      (10, 30, 8)
 // The task: STM32F746 with the flash and the time that MCUNet-320kB needs there.
 #include <chrono>
 #include <iostream>
@@ -87,7 +87,7 @@ int main(int argc, char** argv) {
   };
   try {
     for (uint64_t seed = 0; seed < argument(1, 10); ++seed)
-      compare(seed, argument(2, 50), argument(3, 12));
+      compare(seed, argument(2, 30), argument(3, 8));
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "mcunet_search_bench: " << error.what() << "\n";

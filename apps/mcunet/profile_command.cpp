@@ -450,10 +450,9 @@ void print_latency(const Profile& profile, const Board& board) {
   std::cout << "latency:  " << format_fixed(profile.ms, 1) << " ms ("
             << range_ms(profile.ms, factor.bar) << "), " << group_digits(profile.board_cycles())
             << " cycles at " << board.clock_hz / 1000000 << " MHz\n          "
-            << group_digits(profile.cycles)
-            << (profile.measurement ? " emulated" : " estimated from the shapes")
-            << " cycles of the core, times " << format_fixed(factor.factor, 3)
-            << " for flash and caches (" << factor.points
+            << group_digits(profile.cycles) << " cycles of the core, "
+            << (profile.measurement ? "emulated" : "estimated from the shapes") << ", times "
+            << format_fixed(factor.factor, 3) << " for flash and caches (" << factor.points
             << (factor.points == 1 ? " network; " : " networks; ") << factor.note << ")\n";
   if (profile.measurement && profile.measurement->cycles.memory() > 0) {
     const auto cycles = static_cast<double>(profile.measurement->cycles.with_caches());

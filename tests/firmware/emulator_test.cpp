@@ -144,6 +144,7 @@ class Project {
           {"@BOARD@", "stm32f746"},
           {"@BOARD_SOURCE@", "board_stm32f7.c"},
           {"@with_firmware@", "yes"},
+          {"@detection_include@", ""},
           {"@kernels@", "tiny"}};
       for (const auto& [from, to] : values) text = replace_all(text, from, to);
       const std::string name = entry.path().filename();

@@ -104,11 +104,51 @@ Model load_trained_model(const std::string& path, const import::ImportOptions& o
   return model;
 }
 
+DescribedNetwork load_description(const std::string& path) {
+  if (const std::optional<zoo::ZooNetwork> network = zoo_network(path)) {
+    if (const auto* described = std::get_if<netspec::NetworkDescription>(&network->network))
+      return {network->net_id, *described, std::nullopt};
+    throw Error(ErrorKind::Usage, path + " is no classifier of inverted residuals; training knows "
+                                         "only these (network descriptions)");
+  }
+  const std::string text = read_text_file(path);
+  return {path, netspec::read_description(text, path), netspec::described_preprocess(text, path)};
+}
+
 Preprocess preprocess_for(const std::string& given, const Graph& graph,
                           const std::string& fallback) {
   if (!given.empty()) return find_preprocess(given);
   if (std::optional<Preprocess> stored = stored_preprocess(graph)) return *stored;
   return find_preprocess(fallback);
+}
+
+namespace {
+
+double parse_duration(const std::string& text, const std::string& option,
+                      const std::vector<std::pair<std::string, double>>& units) {
+  size_t end = 0;
+  double value = 0;
+  try {
+    value = std::stod(text, &end);
+  } catch (const std::exception&) {
+    end = 0;
+  }
+  const std::string unit = text.substr(std::min(end, text.size()));
+  for (const auto& [name, factor] : units) {
+    if (end > 0 && unit == name && value > 0) return value * factor;
+  }
+  throw Error(ErrorKind::Usage, option + ": '" + text + "' is no time above 0 (such as 10" +
+                                    units.front().first + ")");
+}
+
+}  // namespace
+
+double parse_milliseconds(const std::string& text, const std::string& option) {
+  return parse_duration(text, option, {{"ms", 1}, {"", 1}, {"s", 1000}});
+}
+
+double parse_seconds(const std::string& text, const std::string& option) {
+  return parse_duration(text, option, {{"m", 60}, {"s", 1}, {"min", 60}, {"h", 3600}});
 }
 
 Place place_of(const std::string& on) {

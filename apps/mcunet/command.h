@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "libmcunet/board/board.h"
 #include "libmcunet/data/preprocess.h"
 #include "libmcunet/graph/graph.h"
+#include "libmcunet/netspec/description.h"
 #include "libmcunet/support/error.h"
 #include "libmcunet/support/progress.h"
 #include "profiler/model_runner.h"
@@ -24,6 +26,7 @@ void add_profile(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_quantize(CLI::App& app);
 void add_search(CLI::App& app);
+void add_train(CLI::App& app);
 void add_run(CLI::App& app);
 void add_zoo(CLI::App& app);
 void add_inspect(CLI::App& app);
@@ -43,9 +46,23 @@ Model load_model(const std::string& path);
 // .tflite in the download cache, or, with a checkpoint, for the description.
 Model load_trained_model(const std::string& path, const import::ImportOptions& options);
 
+// An inverted-residual network by the path of its description or its name in the zoo, not built:
+// what training needs. Throws Error(Usage) for networks of the zoo that are none.
+struct DescribedNetwork {
+  std::string name;  // for messages
+  netspec::NetworkDescription network;
+  std::optional<Preprocess> preprocess;  // that the description names
+};
+DescribedNetwork load_description(const std::string& path);
+
 // What --preprocess says; if nothing, what is stored in the model; else the one named `fallback`.
 Preprocess preprocess_for(const std::string& given, const Graph& graph,
                           const std::string& fallback);
+
+// What an option gives as a time above 0: "778", "778ms" or "0.8s"; "10m", "90s" or "1h". Throw
+// Error(Usage).
+double parse_milliseconds(const std::string& text, const std::string& option);
+double parse_seconds(const std::string& text, const std::string& option);
 
 Place place_of(const std::string& on);                    // --on
 ProgressMode progress_mode(const std::string& progress);  // --progress

@@ -100,6 +100,7 @@ int main(int argc, char** argv) {
       "model, 5 does not fit,\n"
       "6 mismatch or limit exceeded, 7 another program failed, 130 interrupted. Manual: docs/");
   mcunet::app::add_search(app);
+  mcunet::app::add_train(app);
   mcunet::app::add_quantize(app);
   mcunet::app::add_compile(app);
   mcunet::app::add_profile(app);

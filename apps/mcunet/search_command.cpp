@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "apps/mcunet/command.h"
+#include "apps/mcunet/supernet_search.h"
 #include "compiler/fit.h"
 #include "compiler/targets/toolchain.h"
 #include "libmcunet/board/size.h"
@@ -36,34 +37,21 @@ constexpr const char* kCheckpoint = "checkpoint.json";
 constexpr double kPointsPerDoubling = 0.25;
 
 struct SearchCommand {
-  std::string output = "mcunet-search", space = "mcunet", space_score = "accuracy";
+  std::string output = "mcunet-search", space, space_score;
+  std::string score;  // predictor or supernet
   std::string latency, budget, progress = "auto";
-  size_t population = 100, generations = 30, top = 5, subspaces = 4;
+  size_t population = 100, generations = 30, top = 5, subspaces = 0;  // 0: by kind of score
   uint64_t seed = 0;
   int threads = 0;
   bool pareto = false, resume = false, json = false;
   TargetOptions target;
   ScheduleOptions schedule;
+  SupernetOptions supernet;
+
+  bool uses_supernet() const { return score == "supernet"; }
+  void settle();  // what depends on other options
   void run() const;
 };
-
-// "778", "778ms" or "0.8s" in milliseconds; "10m", "90s" or "1h" in seconds.
-double parse_duration(const std::string& text, const std::string& option,
-                      const std::vector<std::pair<std::string, double>>& units) {
-  size_t end = 0;
-  double value = 0;
-  try {
-    value = std::stod(text, &end);
-  } catch (const std::exception&) {
-    end = 0;
-  }
-  const std::string unit = text.substr(std::min(end, text.size()));
-  for (const auto& [name, factor] : units) {
-    if (end > 0 && unit == name && value > 0) return value * factor;
-  }
-  throw Error(ErrorKind::Usage, option + ": '" + text + "' is no time above 0 (such as 10" +
-                                    units.front().first + ")");
-}
 
 // A network that was compiled and linked, with what came of it.
 struct Winner {
@@ -82,11 +70,37 @@ struct Outcome {
   bool linked = false;
 };
 
-search::Prediction predict(const search::Space& space, const search::AccuracyPredictor& predictor,
-                           const Individual& one) {
-  return predictor.predict(
-      search::architecture(search::describe(space, one.genome), one.cost.macs, one.cost.params));
-}
+// How good a network is held to be: predicted, or measured with the weights it inherits.
+class Judge {
+ public:
+  Judge(const search::Space& space, const SupernetSearch* supernet)
+      : space_(space), supernet_(supernet) {}
+
+  std::vector<search::Prediction> operator()(const std::vector<Individual>& networks) const {
+    std::vector<search::Prediction> all;
+    if (supernet_ != nullptr) {
+      for (const double accuracy : supernet_->accuracies(networks))
+        all.push_back({accuracy, supernet_->error(accuracy), false});
+      return all;
+    }
+    for (const Individual& one : networks)
+      all.push_back(predictor_.predict(search::architecture(search::describe(space_, one.genome),
+                                                            one.cost.macs, one.cost.params)));
+    return all;
+  }
+  search::Prediction operator()(const Individual& one) const {
+    return (*this)(std::vector<Individual>{one}).front();
+  }
+  const char* kind() const {
+    return supernet_ != nullptr ? "top-1 with inherited weights" : "predicted ImageNet top-1";
+  }
+  const search::AccuracyPredictor& predictor() const { return predictor_; }
+
+ private:
+  const search::Space& space_;
+  const SupernetSearch* supernet_;
+  search::AccuracyPredictor predictor_ = search::AccuracyPredictor::imagenet();
+};
 
 // The description, compiled as `mcunet compile` would, and linked where there is a cross compiler.
 // Nothing when the linked code does not fit after all.
@@ -121,10 +135,10 @@ ordered_json survey_json(const search::Space& space, const search::SubSpaceSurve
 }
 
 ordered_json individual_json(const search::Space& space, const Individual& one,
-                             const search::Prediction& prediction) {
+                             const search::Prediction& prediction, const char* kind) {
   return {{"network", search::encode(space, one.genome)},
           {"score", prediction.top1},
-          {"score_kind", "predicted ImageNet top-1"},
+          {"score_kind", kind},
           {"score_error", prediction.error},
           {"extrapolated", prediction.extrapolated},
           {"macs", one.cost.macs},
@@ -167,16 +181,17 @@ void print_surveys(const search::Space& space, const Outcome& outcome, size_t ch
 }
 
 void print_networks(const search::Space& space, const std::vector<Winner>& networks,
-                    bool with_files) {
-  std::vector<Table::Column> columns = {{"top-1 (predicted)", Align::Right},
-                                        {"ms", Align::Right},
-                                        {"MACs", Align::Right},
-                                        {"parameters", Align::Right},
-                                        {"SRAM", Align::Right},
-                                        {"flash", Align::Right},
-                                        {"schedule"},
-                                        {"width", Align::Right},
-                                        {"resolution", Align::Right}};
+                    bool with_files, bool predicted) {
+  std::vector<Table::Column> columns = {
+      {predicted ? "top-1 (predicted)" : "top-1 (inherited)", Align::Right},
+      {"ms", Align::Right},
+      {"MACs", Align::Right},
+      {"parameters", Align::Right},
+      {"SRAM", Align::Right},
+      {"flash", Align::Right},
+      {"schedule"},
+      {"width", Align::Right},
+      {"resolution", Align::Right}};
   if (with_files) columns.push_back({"file"});
   Table table(columns);
   for (const Winner& one : networks) {
@@ -200,20 +215,22 @@ void print_networks(const search::Space& space, const std::vector<Winner>& netwo
 // The present state of a search that goes on for long: what is done after each generation.
 class Run {
  public:
-  Run(const SearchCommand& command, const search::Space& space)
-      : command_(command), space_(space), board_(command.target.board()) {
+  Run(const SearchCommand& command, const search::Space& space, SupernetSearch* supernet)
+      : command_(command),
+        space_(space),
+        supernet_(supernet),
+        judge_(space, supernet),
+        board_(command.target.board()) {
     options_ = command.target.compile_options("network", {});
     command.schedule.apply(Graph{}, options_);
     if (board_.is_host())
       throw Error(ErrorKind::Usage, "--target host has no limits to search for; name a board");
     limits_ = {board_.sram_bytes, board_.flash_bytes, 0};
     if (!command.latency.empty()) {
-      limits_.latency_ms =
-          parse_duration(command.latency, "--latency", {{"ms", 1}, {"", 1}, {"s", 1000}});
+      limits_.latency_ms = parse_milliseconds(command.latency, "--latency");
     }
     if (!command.budget.empty()) {
-      budget_s_ = parse_duration(command.budget, "--budget",
-                                 {{"m", 60}, {"s", 1}, {"min", 60}, {"h", 3600}});
+      budget_s_ = parse_seconds(command.budget, "--budget");
     }
   }
 
@@ -222,12 +239,13 @@ class Run {
     Outcome outcome;
     const Calibration own = load_calibration(calibration_path(board_.name), board_.name);
     const search::CostModel costs(options_, limits_, board_factor(board_, true, own).factor);
-    const search::AccuracyPredictor predictor = search::AccuracyPredictor::imagenet();
     const ProgressMode mode = progress_mode(command_.progress);
-    outcome.surveys = survey_spaces(costs, predictor, mode);
+    outcome.surveys = survey_spaces(costs, judge_.predictor(), mode);
     std::vector<search::SubSpace> places;
     for (size_t i = 0; i < std::min(command_.subspaces, outcome.surveys.size()); ++i)
       places.push_back(outcome.surveys[i].where);
+    if (supernet_ != nullptr)
+      supernet_->train(space_, places, directory(), command_.resume, signals);
 
     search::EvolutionOptions evolution;
     evolution.population = command_.population;
@@ -236,29 +254,31 @@ class Run {
     evolution.seed = command_.seed;
     evolution.threads = command_.threads;
     const search::Scorer scorer = [&](const std::vector<Individual>& all) {
+      const bool free = limits_.latency_ms <= 0 && !command_.pareto;
+      const std::vector<search::Prediction> judged = judge_(all);
       std::vector<double> scores;
-      for (const Individual& one : all) {
-        const double top1 = predict(space_, predictor, one).top1;
-        const bool free = limits_.latency_ms <= 0 && !command_.pareto;
-        scores.push_back(free ? top1 - kPointsPerDoubling * std::log2(one.cost.ms) : top1);
+      for (size_t i = 0; i < all.size(); ++i) {
+        const double slow = free ? kPointsPerDoubling * std::log2(all[i].cost.ms) : 0;
+        scores.push_back(judged[i].top1 - slow);
       }
       return scores;
     };
     search::Evolution search(space_, places, costs, scorer, evolution);
     const std::filesystem::path checkpoint = directory() / kCheckpoint;
-    if (command_.resume) {
+    std::error_code error;  // a supernet may have been interrupted before there was a generation
+    if (command_.resume && (supernet_ == nullptr || std::filesystem::exists(checkpoint, error)))
       search.restore(parse(checkpoint), checkpoint.string());
-    }
-    evolve(search, predictor, checkpoint, mode, signals);
+    evolve(search, checkpoint, mode, signals);
     outcome.generations = search.generation();
     outcome.evaluated = costs.evaluated();
     if (command_.pareto) outcome.front = search.front();
     outcome.linked = compiler::cross_compiler_available();
-    outcome.winners = winners(search.ranked(), predictor, outcome.linked, mode, signals);
+    outcome.winners = winners(search.ranked(), outcome.linked, mode, signals);
     return outcome;
   }
 
   std::filesystem::path directory() const { return command_.output; }
+  const Judge& judge() const { return judge_; }
 
  private:
   static nlohmann::json parse(const std::filesystem::path& path) {
@@ -284,8 +304,7 @@ class Run {
     return search::survey(space_, costs, predictor, options);
   }
 
-  void evolve(search::Evolution& search, const search::AccuracyPredictor& predictor,
-              const std::filesystem::path& checkpoint, ProgressMode mode,
+  void evolve(search::Evolution& search, const std::filesystem::path& checkpoint, ProgressMode mode,
               const InterruptScope& signals) const {
     const auto begin = std::chrono::steady_clock::now();
     const auto save = [&] {
@@ -298,7 +317,7 @@ class Run {
       search.step();
       save();
       const Individual best = search.ranked().front();
-      bar.note("best " + format_fixed(predict(space_, predictor, best).top1, 2) + " %, " +
+      bar.note("best " + format_fixed(judge_(best).top1, 2) + " %, " +
                format_fixed(best.cost.ms, 0) + " ms, SRAM " + group_digits(best.cost.sram) +
                ", flash " + group_digits(best.cost.flash));
       bar.advance();
@@ -313,9 +332,8 @@ class Run {
   }
 
   // The best networks that are as promised: compiled, and linked where that is possible.
-  std::vector<Winner> winners(const std::vector<Individual>& ranked,
-                              const search::AccuracyPredictor& predictor, bool link,
-                              ProgressMode mode, const InterruptScope& signals) const {
+  std::vector<Winner> winners(const std::vector<Individual>& ranked, bool link, ProgressMode mode,
+                              const InterruptScope& signals) const {
     std::vector<Winner> result;
     Progress bar(link ? "linking" : "compiling", "networks", static_cast<int64_t>(command_.top),
                  mode);
@@ -323,7 +341,7 @@ class Run {
       if (result.size() == command_.top || signals.interrupted()) break;
       std::optional<Winner> winner = built(space_, one, options_, link);
       if (!winner) continue;
-      winner->prediction = predict(space_, predictor, one);
+      winner->prediction = judge_(one);
       winner->file = result.empty() ? "best.json" : std::to_string(result.size() + 1) + ".json";
       result.push_back(std::move(*winner));
       bar.advance();
@@ -333,6 +351,8 @@ class Run {
 
   const SearchCommand& command_;
   const search::Space& space_;
+  SupernetSearch* supernet_;
+  Judge judge_;
   Board board_;
   compiler::CompileOptions options_;
   search::Limits limits_;
@@ -340,7 +360,7 @@ class Run {
 };
 
 ordered_json search_json(const SearchCommand& command, const search::Space& space,
-                         const Outcome& outcome) {
+                         const Outcome& outcome, const Judge& judge) {
   const auto known = search::published_accuracies();
   const search::LeftOut one = search::leave_out(known, search::LeaveOut::Network);
   const search::LeftOut family = search::leave_out(known, search::LeaveOut::Family);
@@ -362,7 +382,7 @@ ordered_json search_json(const SearchCommand& command, const search::Space& spac
   out["linked"] = outcome.linked;
   out["best"] = ordered_json::array();
   for (const Winner& winner : outcome.winners) {
-    ordered_json entry = individual_json(space, winner.network, winner.prediction);
+    ordered_json entry = individual_json(space, winner.network, winner.prediction, judge.kind());
     entry["file"] = winner.file;
     entry["sram"] = winner.sram.total();
     entry["flash"] = winner.flash.total();
@@ -371,9 +391,28 @@ ordered_json search_json(const SearchCommand& command, const search::Space& spac
   return out;
 }
 
+void SearchCommand::settle() {
+  if (score.empty()) score = supernet.data.empty() ? "predictor" : "supernet";
+  if (uses_supernet() && supernet.data.empty())
+    throw Error(ErrorKind::Usage, "--score supernet needs --data, the images to train it with");
+  if (!uses_supernet() && !supernet.data.empty())
+    throw Error(ErrorKind::Usage,
+                "--data is for --score supernet; the predictor looks at no images");
+  // The predictor knows ImageNet; for other images the paper's rule is the better one.
+  if (space_score.empty()) space_score = uses_supernet() ? "macs" : "accuracy";
+  if (subspaces == 0) subspaces = uses_supernet() ? 1 : 4;
+  if (space.empty()) space = "mcunet";
+  supernet.train.seed = seed;
+  supernet.train.threads = threads;
+}
+
 void SearchCommand::run() const {
-  const search::Space chosen = search::find_space(space);
-  Run run(*this, chosen);
+  std::unique_ptr<SupernetSearch> on_images;
+  if (uses_supernet())
+    on_images = std::make_unique<SupernetSearch>(supernet, progress_mode(progress));
+  const search::Space found = search::find_space(space);
+  const search::Space chosen = on_images ? on_images->adapted(found) : found;
+  Run run(*this, chosen, on_images.get());
   if (!json) std::cout << target_line(target.board()) << std::flush;
   const Outcome outcome = run.execute();
   if (outcome.winners.empty()) {
@@ -382,15 +421,21 @@ void SearchCommand::run() const {
   }
   OutputDirectory directory(output);
   for (const Winner& winner : outcome.winners) {
-    directory.add(winner.file,
-                  netspec::write_description(search::describe(chosen, winner.network.genome)));
+    const search::Genome& genome = winner.network.genome;
+    if (on_images) {
+      directory.add(winner.file, on_images->description(genome));
+      directory.add(std::filesystem::path(winner.file).replace_extension(".pth").string(),
+                    on_images->weights(genome));
+    } else {
+      directory.add(winner.file, netspec::write_description(search::describe(chosen, genome)));
+    }
   }
-  ordered_json report = search_json(*this, chosen, outcome);
-  const search::AccuracyPredictor predictor = search::AccuracyPredictor::imagenet();
+  const Judge& judge = run.judge();
+  ordered_json report = search_json(*this, chosen, outcome, judge);
   if (pareto) {
     report["front"] = ordered_json::array();
     for (const Individual& one : outcome.front)
-      report["front"].push_back(individual_json(chosen, one, predict(chosen, predictor, one)));
+      report["front"].push_back(individual_json(chosen, one, judge(one), judge.kind()));
   }
   directory.add("search.json", report.dump(2) + "\n");
   directory.commit();
@@ -403,17 +448,28 @@ void SearchCommand::run() const {
     const size_t step = std::max<size_t>(1, outcome.front.size() / 20);
     for (size_t i = 0; i < outcome.front.size() && shown.size() < 20; i += step) {
       const Individual& one = outcome.front[i];
-      Winner row{one, predict(chosen, predictor, one), {}, {}, ""};
+      Winner row{one, judge(one), {}, {}, ""};
       row.sram.arena = one.cost.sram;
       row.flash.weights = one.cost.flash;
       shown.push_back(row);
     }
-    print_networks(chosen, shown, false);
+    print_networks(chosen, shown, false, !on_images);
     std::cout << "\n";
   }
   std::cout << (outcome.linked ? "best networks, compiled and linked:\n"
                                : "best networks, compiled (no cross compiler: code estimated):\n");
-  print_networks(chosen, outcome.winners, true);
+  print_networks(chosen, outcome.winners, true, !on_images);
+  if (on_images) {
+    std::cout << "\naccuracies are those with the supernet's weights, on "
+              << group_digits(static_cast<int64_t>(
+                     std::min(supernet.score_images, on_images->sets().validation.size())))
+              << " images; training makes them better: mcunet train " << output
+              << "/best.json --data " << supernet.data << " -o best.pth\n"
+              << group_digits(static_cast<int64_t>(outcome.evaluated))
+              << " networks compiled; wrote " << outcome.winners.size()
+              << " descriptions with weights to " << output << "\n";
+    return;
+  }
   const auto& known = report["predictor"];
   std::cout << "\naccuracies are predicted for ImageNet, from " << known["networks"]
             << " published networks: mean error " << format_fixed(known["leave_one_out"]["mae"], 1)
@@ -432,25 +488,25 @@ void add_search(CLI::App& app) {
   auto command = std::make_shared<SearchCommand>();
   CLI::App* sub = app.add_subcommand(
       "search", "Finds networks that fit the SRAM, flash and latency of a board (TinyNAS)");
-  sub->footer(examples({"mcunet search --sram 320k",
-                        "mcunet search --target stm32f412 --latency 500ms -o f412",
-                        "mcunet search --target stm32h743 --pareto --budget 10m"}));
+  sub->footer(examples(
+      {"mcunet search --sram 320k", "mcunet search --target stm32f412 --latency 500ms -o f412",
+       "mcunet search --target stm32h743 --pareto --budget 10m",
+       "mcunet search --sram 64k --flash 256k --data photos --supernet-budget 2h"}));
   sub->add_option("-o,--output", command->output, "directory for the descriptions found")
       ->capture_default_str();
   sub->add_option("--latency", command->latency, "most time for one inference, such as 500ms");
   const char* method = "Search";
-  sub->add_option("--space", command->space, "search space: mcunet, small, or a .json file")
-      ->capture_default_str()
+  sub->add_option("--space", command->space,
+                  "search space: mcunet (the default), small, or a .json file")
       ->group(method);
   sub->add_option("--space-score", command->space_score,
                   "what sub-spaces of one width and resolution are compared by: the predicted "
-                  "accuracy, or the MACs of networks that fit")
+                  "accuracy (the default), or the MACs of networks that fit (with --data)")
       ->check(CLI::IsMember({"accuracy", "macs"}))
-      ->capture_default_str()
       ->group(method);
-  sub->add_option("--sub-spaces", command->subspaces, "how many of them are searched")
+  sub->add_option("--sub-spaces", command->subspaces,
+                  "how many of them are searched: 4, with --data 1")
       ->check(CLI::PositiveNumber)
-      ->capture_default_str()
       ->group(method);
   sub->add_option("--population", command->population, "networks of a generation")
       ->check(CLI::Range(8, 100000))
@@ -472,6 +528,36 @@ void add_search(CLI::App& app) {
       ->check(CLI::Range(1, 100))
       ->capture_default_str()
       ->group(method);
+  const char* own = "On your own images";
+  SupernetOptions& supernet = command->supernet;
+  supernet.preprocess = "imagenet";
+  sub->add_option("--data", supernet.data,
+                  "images with classes: folders, labels.csv, IDX or CIFAR-10 files; a supernet "
+                  "trained with them judges the networks")
+      ->group(own);
+  sub->add_option("--score", command->score, "predictor, or with --data: supernet")
+      ->check(CLI::IsMember({"predictor", "supernet"}))
+      ->group(own);
+  sub->add_option("--val", supernet.validation,
+                  "images to judge with; else a tenth of --data is kept for it")
+      ->group(own);
+  sub->add_option("--preprocess", supernet.preprocess,
+                  "how images become inputs: imagenet, zero-one, minus-one-one or a .json file")
+      ->capture_default_str()
+      ->group(own);
+  sub->add_option("--supernet-epochs", supernet.train.epochs, "how often it sees all images")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str()
+      ->group(own);
+  sub->add_option("--supernet-budget", supernet.budget, "time instead of epochs, such as 30m")
+      ->group(own);
+  sub->add_option("--score-images", supernet.score_images, "validation images for each network")
+      ->check(CLI::Range(10, 10000000))
+      ->capture_default_str()
+      ->group(own);
+  sub->add_flag("--no-flip{false}", supernet.train.augmentation.flip,
+                "do not mirror images (digits, text)")
+      ->group(own);
   sub->add_option("--seed", command->seed, "the same seed gives the same networks")
       ->capture_default_str();
   sub->add_option("-j,--jobs", command->threads, "threads; 0: one per processor")
@@ -483,7 +569,10 @@ void add_search(CLI::App& app) {
   sub->add_flag("--json", command->json, "one JSON document on standard output");
   command->schedule.add_to(*sub);
   command->target.add_to(*sub);
-  sub->callback([command] { command->run(); });
+  sub->callback([command] {
+    command->settle();
+    command->run();
+  });
 }
 
 }  // namespace mcunet::app

@@ -4,6 +4,8 @@
 #include <string>
 
 #include "quant/reconstruct.h"
+#include "search/supernet.h"
+#include "search/training.h"
 
 namespace mcunet::app {
 
@@ -13,5 +15,10 @@ std::string torch_line();
 // Reconstruction by LibTorch (quant/torch/reconstruct.h). Throws Error(External) with what to
 // install, or to do instead, where the module is missing or does not fit.
 quant::Reconstruct torch_reconstruct();
+
+// Training by LibTorch (search/torch/train.h). Throws Error(External) likewise.
+search::Train torch_train();
+// Supernets (search/torch/supernet.h); the same.
+search::MakeSupernet torch_supernet();
 
 }  // namespace mcunet::app

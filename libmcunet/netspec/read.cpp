@@ -318,4 +318,12 @@ NetworkDescription read_description(std::string_view text, const std::string& pl
               std::move(findings.problems));
 }
 
+std::optional<Preprocess> described_preprocess(std::string_view text, const std::string& place) {
+  const nlohmann::json document = nlohmann::json::parse(text, nullptr, false);
+  if (!document.is_object() || !document.contains("preprocess")) return std::nullopt;
+  Preprocess preprocess = preprocess_from_json(document["preprocess"], place + ": preprocess");
+  preprocess.name = "of " + place;
+  return preprocess;
+}
+
 }  // namespace mcunet::netspec

@@ -1,9 +1,11 @@
 // MCUNet's JSON files to descriptions.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "libmcunet/data/preprocess.h"
 #include "libmcunet/netspec/description.h"
 
 namespace mcunet::netspec {
@@ -15,5 +17,10 @@ namespace mcunet::netspec {
 // such description and Error(Unsupported) for layers, activations and options that mcunet does not
 // build.
 NetworkDescription read_description(std::string_view text, const std::string& place);
+
+// How the network's images are prepared, where the description says so: "preprocess", a document as
+// --preprocess takes it. MCUNet's own files have none, and its tools pass it over. Throws
+// Error(Usage) when it is not sound.
+std::optional<Preprocess> described_preprocess(std::string_view text, const std::string& place);
 
 }  // namespace mcunet::netspec

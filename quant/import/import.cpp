@@ -42,15 +42,18 @@ Graph from_description(const std::vector<uint8_t>& bytes, const std::string& pat
   if (options.checkpoint.empty())
     misused(path, "a network description has no weights; name them with --checkpoint W.pth");
   if (options.input_shape) misused(path, "a network description takes a resolution, not a shape");
-  const netspec::NetworkDescription network =
-      netspec::read_description(std::string(bytes.begin(), bytes.end()), path);
+  const std::string text(bytes.begin(), bytes.end());
+  const netspec::NetworkDescription network = netspec::read_description(text, path);
   netspec::TrainedOptions trained;
   trained.name = fs::path(path).stem().string();
   trained.description = path;
   trained.checkpoint = options.checkpoint;
   trained.resolution = options.resolution;
-  return netspec::build_trained_graph(
+  Graph graph = netspec::build_trained_graph(
       network, checkpoint::read_state_dict(fs::path(options.checkpoint)), trained);
+  if (const auto preprocess = netspec::described_preprocess(text, path))
+    store_preprocess(graph, *preprocess);
+  return graph;
 }
 
 Graph from_tflite(const std::vector<uint8_t>& bytes, const std::string& path,

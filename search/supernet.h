@@ -1,0 +1,45 @@
+// A supernet: one network whose parts are all networks of some sub-spaces, trained once, so that
+// candidates can be judged on the user's images without training each (Cai et al., "Once-for-All",
+// ICLR 2020, arXiv:1908.09791; Yu et al., "BigNAS", ECCV 2020, arXiv:2003.11142). LibTorch trains
+// it, in the module that is loaded on demand (search/torch/supernet.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "search/space.h"
+#include "search/space_selection.h"
+#include "search/training.h"
+
+namespace mcunet::search {
+
+struct SupernetJob {
+  Space space;
+  std::vector<SubSpace> places;  // sub-spaces whose networks are parts of it
+  // At the largest of the places' resolutions; smaller ones are scaled down from it.
+  const TrainingImages* train = nullptr;
+  const TrainingImages* validation = nullptr;
+  TrainOptions options;
+  checkpoint::StateDict resume;
+  int random_networks = 2;  // of a step, beside the largest and the smallest
+};
+
+class Supernet {
+ public:
+  virtual ~Supernet() = default;
+  // Top-1 in per cent on (the first `images` of) the validation images, with batch norm's moments
+  // taken anew for each network. Deterministic.
+  virtual std::vector<double> accuracies(const std::vector<Genome>& networks, size_t images,
+                                         int threads) const = 0;
+  // The weights that a network inherits, for describe(space, network).
+  virtual checkpoint::StateDict weights(const Genome& network) const = 0;
+  virtual const TrainResult& training() const = 0;
+};
+
+// Trains, or goes on from job.resume; or, with `trained` (a TrainResult's best), does not train.
+using MakeSupernet = std::function<std::unique_ptr<Supernet>(const SupernetJob&, const TrainHooks&,
+                                                             const checkpoint::StateDict& trained)>;
+
+}  // namespace mcunet::search

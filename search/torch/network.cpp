@@ -1,0 +1,236 @@
+#include "search/torch/network.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "libmcunet/support/random.h"
+
+namespace mcunet::search {
+namespace {
+
+using netspec::ActivationFunction;
+using netspec::NetworkDescription;
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// Calls back for every layer that a network has.
+struct Visitor {
+  std::function<void(const std::string& name, std::vector<int64_t> shape)> weight;
+  std::function<void(const std::string&name, int64_t channels)> bias, norm;
+  std::function<void(const std::string& name)> last_norm;  // of a block with a shortcut
+};
+
+void visit(const NetworkDescription& network, const Visitor& visitor) {
+  const auto conv_layer = [&](const netspec::ConvLayer& layer, const std::string& name) {
+    visitor.weight(name + ".conv", {layer.out_channels, layer.in_channels / layer.groups,
+                                    layer.kernel_size, layer.kernel_size});
+    if (layer.bias) visitor.bias(name + ".conv", layer.out_channels);
+    if (layer.use_bn) visitor.norm(name + ".bn", layer.out_channels);
+  };
+  conv_layer(network.first_conv, "first_conv");
+  for (size_t i = 0; i < network.blocks.size(); ++i) {
+    if (!network.blocks[i].mobile_inverted_conv) continue;
+    const netspec::MBInvertedConvLayer& layer = *network.blocks[i].mobile_inverted_conv;
+    const std::string name = "blocks." + std::to_string(i) + ".mobile_inverted_conv";
+    const int64_t middle = layer.expanded_channels();
+    if (layer.expands()) {
+      visitor.weight(name + ".inverted_bottleneck.conv", {middle, layer.in_channels, 1, 1});
+      visitor.norm(name + ".inverted_bottleneck.bn", middle);
+    }
+    visitor.weight(name + ".depth_conv.conv", {middle, 1, layer.kernel_size, layer.kernel_size});
+    visitor.norm(name + ".depth_conv.bn", middle);
+    if (layer.use_se) {
+      const int64_t squeezed = layer.squeezed_channels();
+      visitor.weight(name + ".depth_conv.se.fc.reduce", {squeezed, middle, 1, 1});
+      visitor.bias(name + ".depth_conv.se.fc.reduce", squeezed);
+      visitor.weight(name + ".depth_conv.se.fc.expand", {middle, squeezed, 1, 1});
+      visitor.bias(name + ".depth_conv.se.fc.expand", middle);
+    }
+    visitor.weight(name + ".point_linear.conv", {layer.out_channels, middle, 1, 1});
+    visitor.norm(name + ".point_linear.bn", layer.out_channels);
+    if (network.blocks[i].shortcut) visitor.last_norm(name + ".point_linear.bn");
+  }
+  if (network.feature_mix_layer) conv_layer(*network.feature_mix_layer, "feature_mix_layer");
+  visitor.weight("classifier.linear",
+                 {network.classifier.out_features, network.classifier.in_features});
+  if (network.classifier.bias) visitor.bias("classifier.linear", network.classifier.out_features);
+}
+
+// Normal, by Box and Muller.
+at::Tensor normal(const std::vector<int64_t>& shape, double deviation, SplitMix64& random) {
+  at::Tensor tensor = at::empty(shape, at::kFloat);
+  auto* values = tensor.data_ptr<float>();
+  for (int64_t i = 0; i < tensor.numel(); ++i) {
+    const double radius = std::sqrt(-2 * std::log(1 - random.unit()));
+    values[i] = static_cast<float>(deviation * radius * std::cos(2 * M_PI * random.unit()));
+  }
+  return tensor;
+}
+
+at::Tensor run_conv(const netspec::ConvLayer& layer, const std::string& name, const at::Tensor& x,
+                    LayerSource& layers) {
+  const at::Tensor weights = layers.weight(
+      name + ".conv",
+      {layer.out_channels, layer.in_channels / layer.groups, layer.kernel_size, layer.kernel_size});
+  at::Tensor y = layer.kernel_size == 1 && layer.groups == 1 && layer.stride == 1
+                     ? pointwise(x, weights.flatten(1))
+                     : convolution(x, weights, layer.stride, layer.dilation, layer.groups);
+  if (layer.bias) y = y + layers.bias(name + ".conv", layer.out_channels);
+  if (!layer.use_bn) return activate(y, layer.activation);
+  return layers.normalize(y, name + ".bn", layer.activation);
+}
+
+at::Tensor squeeze_excite(const netspec::MBInvertedConvLayer& layer, const std::string& name,
+                          const at::Tensor& x, LayerSource& layers) {
+  const int64_t channels = layer.expanded_channels(), squeezed = layer.squeezed_channels();
+  at::Tensor gate = x.mean({1, 2}, true);
+  gate = pointwise(gate, layers.weight(name + ".fc.reduce", {squeezed, channels, 1, 1}).flatten(1));
+  gate = at::relu(gate + layers.bias(name + ".fc.reduce", squeezed));
+  gate = pointwise(gate, layers.weight(name + ".fc.expand", {channels, squeezed, 1, 1}).flatten(1));
+  gate = gate + layers.bias(name + ".fc.expand", channels);
+  return x * (at::clamp(gate + 3, 0, 6) * (1.0 / 6));
+}
+
+at::Tensor run_inverted(const netspec::MBInvertedConvLayer& layer, const std::string& name,
+                        at::Tensor x, LayerSource& layers) {
+  const int64_t middle = layer.expanded_channels();
+  if (layer.expands()) {
+    const std::string own = name + ".inverted_bottleneck";
+    x = pointwise(x, layers.weight(own + ".conv", {middle, layer.in_channels, 1, 1}).flatten(1));
+    x = layers.normalize(x, own + ".bn", layer.activation);
+  }
+  const std::string depth = name + ".depth_conv";
+  x = depthwise(x,
+                layers.weight(depth + ".conv", {middle, 1, layer.kernel_size, layer.kernel_size}),
+                layer.stride);
+  x = layers.normalize(x, depth + ".bn", layer.activation);
+  if (layer.use_se) x = squeeze_excite(layer, depth + ".se", x, layers);
+  const std::string point = name + ".point_linear";
+  x = pointwise(x, layers.weight(point + ".conv", {layer.out_channels, middle, 1, 1}).flatten(1));
+  return layers.normalize(x, point + ".bn", ActivationFunction::None);
+}
+
+}  // namespace
+
+bool is_learned(const std::string& name) {
+  return !ends_with(name, ".running_mean") && !ends_with(name, ".running_var");
+}
+
+Parameters initial_parameters(const NetworkDescription& network, uint64_t seed) {
+  Parameters parameters;
+  SplitMix64 random(seed);
+  Visitor visitor;
+  visitor.weight = [&](const std::string& name, const std::vector<int64_t>& shape) {
+    int64_t fan_out = shape[0];
+    for (size_t i = 2; i < shape.size(); ++i) fan_out *= shape[i];
+    const bool depthwise = shape.size() == 4 && shape[1] == 1 && ends_with(name, "depth_conv.conv");
+    if (depthwise) fan_out /= shape[0];
+    const double deviation =
+        shape.size() == 2 ? 0.01 : std::sqrt(2.0 / static_cast<double>(fan_out));
+    parameters[name + ".weight"] = normal(shape, deviation, random);
+  };
+  visitor.bias = [&](const std::string& name, int64_t channels) {
+    parameters[name + ".bias"] = at::zeros({channels});
+  };
+  visitor.norm = [&](const std::string& name, int64_t channels) {
+    parameters[name + ".weight"] = at::ones({channels});
+    parameters[name + ".bias"] = at::zeros({channels});
+    parameters[name + ".running_mean"] = at::zeros({channels});
+    parameters[name + ".running_var"] = at::ones({channels});
+  };
+  visitor.last_norm = [&](const std::string& name) { parameters[name + ".weight"].zero_(); };
+  visit(network, visitor);
+  return parameters;
+}
+
+checkpoint::StateDict to_state_dict(const Parameters& parameters) {
+  checkpoint::StateDict tensors;
+  for (const auto& [name, value] : parameters) {
+    const at::Tensor dense = value.detach().to(at::kCPU, at::kFloat).contiguous();
+    const auto* bytes = reinterpret_cast<const uint8_t*>(dense.data_ptr<float>());
+    Tensor tensor;
+    tensor.name = name;
+    tensor.dtype = DType::Float32;
+    for (const int64_t extent : dense.sizes()) tensor.shape.push_back(static_cast<int32_t>(extent));
+    tensor.data = std::make_shared<std::vector<uint8_t>>(
+        bytes, bytes + static_cast<size_t>(dense.numel()) * sizeof(float));
+    tensors[name] = std::move(tensor);
+  }
+  return tensors;
+}
+
+Parameters from_state_dict(const checkpoint::StateDict& tensors) {
+  Parameters parameters;
+  for (const auto& [name, tensor] : tensors) {
+    if (tensor.dtype != DType::Float32) continue;  // num_batches_tracked
+    at::Tensor value =
+        at::empty(std::vector<int64_t>(tensor.shape.begin(), tensor.shape.end()), at::kFloat);
+    std::memcpy(value.data_ptr<float>(), tensor.data->data(), tensor.data->size());
+    parameters[name] = value;
+  }
+  return parameters;
+}
+
+at::Tensor run_network(const NetworkDescription& network, const at::Tensor& images,
+                       LayerSource& layers) {
+  at::Tensor x = run_conv(network.first_conv, "first_conv", images, layers);
+  for (size_t i = 0; i < network.blocks.size(); ++i) {
+    if (!network.blocks[i].mobile_inverted_conv) continue;
+    const at::Tensor y = run_inverted(*network.blocks[i].mobile_inverted_conv,
+                                      layers.block(i) + ".mobile_inverted_conv", x, layers);
+    x = network.blocks[i].shortcut ? x + y : y;
+  }
+  if (network.feature_mix_layer)
+    x = run_conv(*network.feature_mix_layer, "feature_mix_layer", x, layers);
+  x = x.mean({1, 2});
+  const netspec::LinearLayer& linear = network.classifier;
+  const at::Tensor weights =
+      layers.weight("classifier.linear", {linear.out_features, linear.in_features});
+  const at::Tensor scores = at::mm(x, weights.t());
+  if (!linear.bias) return scores;
+  return scores + layers.bias("classifier.linear", linear.out_features);
+}
+
+at::Tensor OwnLayers::weight(const std::string& name, const std::vector<int64_t>&) {
+  return parameters_.at(name + ".weight");
+}
+
+at::Tensor OwnLayers::bias(const std::string& name, int64_t) {
+  return parameters_.at(name + ".bias");
+}
+
+at::Tensor OwnLayers::normalize(const at::Tensor& x, const std::string& name,
+                                ActivationFunction activation) {
+  const at::Tensor &gamma = parameters_.at(name + ".weight"),
+                   &beta = parameters_.at(name + ".bias");
+  at::Tensor &mean = parameters_.at(name + ".running_mean"),
+             &variance = parameters_.at(name + ".running_var");
+  if (mode_ == NormMode::Fixed)
+    return fixed_norm(x, gamma, beta, bn_.eps, activation, mean, variance);
+  Moments moments;
+  const at::Tensor y = batch_norm(x, gamma, beta, bn_.eps, activation, workers_, &moments);
+  if (mode_ == NormMode::Running) {
+    const auto count = static_cast<double>(moments.count);
+    const double unbiased = count / std::max(1.0, count - 1);
+    mean.lerp_(moments.mean, bn_.momentum);
+    variance.lerp_(moments.variance * unbiased, bn_.momentum);
+  }
+  return y;
+}
+
+at::Tensor smoothed_labels(const std::vector<int>& labels, int64_t classes, double smoothing) {
+  const auto count = static_cast<int64_t>(labels.size());
+  at::Tensor targets = at::full({count, classes}, smoothing / static_cast<double>(classes));
+  auto* values = targets.data_ptr<float>();
+  for (int64_t i = 0; i < count; ++i)
+    values[i * classes + labels[static_cast<size_t>(i)]] += static_cast<float>(1 - smoothing);
+  return targets;
+}
+
+at::Tensor cross_entropy(const at::Tensor& scores, const at::Tensor& targets, int64_t batch) {
+  return -(targets * at::log_softmax(scores, 1)).sum() / static_cast<double>(batch);
+}
+
+}  // namespace mcunet::search

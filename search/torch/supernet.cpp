@@ -1,0 +1,281 @@
+#include "search/torch/supernet.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "libmcunet/netspec/write.h"
+#include "libmcunet/support/error.h"
+#include "libmcunet/support/parallel.h"
+#include "search/torch/loop.h"
+#include "search/torch/shared_layers.h"
+
+namespace mcunet::search {
+namespace {
+
+// Shares of training at which a phase begins: elastic kernels, then depths, then the rest.
+constexpr double kKernels = 0.25, kDepths = 0.4, kExpansions = 0.5;
+// Among the weights, so that checkpoints know: 1 when the expanded channels have been sorted.
+constexpr const char* kSorted = "expanded_channels_sorted";
+constexpr int64_t kCalibrationImages = 1000, kCalibrationBatch = 250;
+
+struct Freedom {
+  bool kernels, depths, expansions;
+};
+Freedom freedom(double progress) {
+  return {progress >= kKernels, progress >= kDepths, progress >= kExpansions};
+}
+
+template <typename T>
+size_t index_of(const std::vector<T>& choices, bool largest) {
+  const auto found = largest ? std::max_element(choices.begin(), choices.end())
+                             : std::min_element(choices.begin(), choices.end());
+  return static_cast<size_t>(found - choices.begin());
+}
+
+SubSpace extreme_place(const Space& space, const std::vector<SubSpace>& places, bool largest) {
+  SubSpace best = places.front();
+  const auto size = [&](const SubSpace& p) {
+    return space.widths[p.width] * space.widths[p.width] * space.resolutions[p.resolution] *
+           space.resolutions[p.resolution];
+  };
+  for (const SubSpace& place : places) {
+    if (largest ? size(place) > size(best) : size(place) < size(best)) best = place;
+  }
+  return best;
+}
+
+size_t widest(const Space& space, const std::vector<SubSpace>& places) {
+  size_t best = places.front().width;
+  for (const SubSpace& place : places) {
+    if (space.widths[place.width] > space.widths[best]) best = place.width;
+  }
+  return best;
+}
+
+class TorchSupernet : public Supernet {
+ public:
+  explicit TorchSupernet(const SupernetJob& job)
+      : job_(job),
+        space_(job_.space),
+        layout_(space_, widest(space_, job_.places),
+                extreme_place(space_, job_.places, true).resolution) {}
+
+  void train(const TrainHooks& hooks) {
+    const std::unique_ptr<Communicator> processes = processes_from_environment();
+    Objective objective;
+    objective.gradients = [this](const Batch& batch, Parameters& leaves, Communicator& workers,
+                                 int64_t step, double progress) {
+      return sandwich(batch, leaves, workers, step, progress);
+    };
+    objective.judge = [this](Parameters& parameters, Communicator& workers) {
+      return accuracy(extreme(true, {true, true, true}), parameters, job_.validation->size(),
+                      workers);
+    };
+    objective.prepare = [this](const std::vector<Parameters>& vectors, double progress) {
+      at::Tensor sorted = vectors.front().at(kSorted);
+      if (progress < kExpansions || sorted.item<float>() > 0) return;
+      sort_expanded_channels(layout_, vectors);
+      sorted.fill_(1);
+    };
+    TrainJob job;
+    job.train = job_.train;
+    job.validation = job_.validation;
+    job.options = job_.options;
+    job.resume = job_.resume;
+    Parameters start = layout_.initial(job_.options.seed);
+    start[kSorted] = at::zeros({1});
+    result_ = run_training(start, job, identity(), objective, hooks, *processes);
+    adopt(result_.best);
+  }
+
+  void adopt(const checkpoint::StateDict& trained) {
+    parameters_ = from_state_dict(trained);
+    for (const auto& [name, value] : layout_.initial(0)) {
+      const auto found = parameters_.find(name);
+      if (found == parameters_.end() || found->second.sizes() != value.sizes())
+        throw Error(ErrorKind::Input, "the supernet's weights are of another space ('" + name +
+                                          "' is missing or of another shape)");
+    }
+  }
+
+  std::vector<double> accuracies(const std::vector<Genome>& networks, size_t images,
+                                 int threads) const override {
+    at::set_num_threads(1);
+    std::vector<double> result(networks.size());
+    parallel_for(networks.size(), threads, [&](size_t i) {
+      const at::NoGradGuard guard;
+      Alone alone;
+      Parameters parameters = parameters_;
+      result[i] = accuracy(networks[i], parameters, images, alone);
+    });
+    return result;
+  }
+
+  checkpoint::StateDict weights(const Genome& genome) const override {
+    const at::NoGradGuard guard;
+    Alone alone;
+    Parameters shared = parameters_;
+    const netspec::NetworkDescription network = describe(space_, genome);
+    CollectedMoments moments;
+    calibrate(genome, network, shared, alone, moments);
+    const std::vector<size_t> blocks = layout_.blocks_of(space_, genome);
+    SharedLayers layers(layout_, blocks, shared, alone, SharedLayers::Norm::Fixed, &moments);
+    Parameters own;
+    for (auto& [name, value] : initial_parameters(network, 0)) {
+      const size_t dot = name.rfind('.');
+      const std::string layer = name.substr(0, dot), part = name.substr(dot + 1);
+      const std::string there = shared_name(layer, blocks);
+      if (part == "running_mean") {
+        value = moments.mean.at(there);
+      } else if (part == "running_var") {
+        value = moments.variance.at(there);
+      } else if (part == "weight" && value.dim() > 1) {
+        value = layers.weight(there, value.sizes().vec());
+      } else if (part == "weight") {
+        value = shared.at(there + ".weight").narrow(0, 0, value.size(0));
+      } else {
+        value = layers.bias(there, value.size(0));
+      }
+      own[name] = value.contiguous();
+    }
+    return to_state_dict(own);
+  }
+
+  const TrainResult& training() const override { return result_; }
+
+ private:
+  // "blocks.3.x" of a part in the supernet.
+  static std::string shared_name(const std::string& layer, const std::vector<size_t>& blocks) {
+    const std::string prefix = "blocks.";
+    if (layer.rfind(prefix, 0) != 0) return layer;
+    const size_t end = layer.find('.', prefix.size());
+    const size_t index = std::stoul(layer.substr(prefix.size(), end - prefix.size()));
+    return prefix + std::to_string(blocks.at(index)) + layer.substr(end);
+  }
+
+  std::string identity() const {
+    const TrainOptions& o = job_.options;
+    std::ostringstream text;
+    text << "supernet " << netspec::write_description(layout_.largest) << job_.train->size() << ' '
+         << job_.validation->size() << ' ' << o.epochs << ' ' << o.budget_s << ' ' << o.batch << ' '
+         << o.rate << ' ' << o.seed << ' ' << job_.random_networks;
+    for (const SubSpace& place : job_.places) text << ' ' << place.width << 'x' << place.resolution;
+    return text.str();
+  }
+
+  Genome extreme(bool largest, const Freedom& free) const {
+    const SubSpace place = extreme_place(space_, job_.places, largest || !free.expansions);
+    Genome genome;
+    genome.width = place.width;
+    genome.resolution = place.resolution;
+    for (const Stage& stage : space_.stages)
+      genome.depths.push_back(index_of(stage.depths, largest || !free.depths));
+    const Genome::Block block = {index_of(space_.kernels, largest || !free.kernels),
+                                 index_of(space_.expansions, largest || !free.expansions),
+                                 index_of(space_.squeeze_excite, largest || !free.expansions)};
+    genome.blocks.assign(space_.blocks(), block);
+    return genome;
+  }
+
+  Genome random_genome(const Freedom& free, SplitMix64& random) const {
+    const SubSpace place = job_.places[random.below(job_.places.size())];
+    Genome genome = sample(space_, place.width, place.resolution, random);
+    const Genome largest = extreme(true, free);
+    if (!free.expansions) {
+      genome.width = largest.width;
+      genome.resolution = largest.resolution;
+    }
+    if (!free.depths) genome.depths = largest.depths;
+    for (size_t i = 0; i < genome.blocks.size(); ++i) {
+      if (!free.kernels) genome.blocks[i].kernel = largest.blocks[i].kernel;
+      if (free.expansions) continue;
+      genome.blocks[i].expansion = largest.blocks[i].expansion;
+      genome.blocks[i].squeeze_excite = largest.blocks[i].squeeze_excite;
+    }
+    return genome;
+  }
+
+  at::Tensor resized(const at::Tensor& images, const netspec::NetworkDescription& network) const {
+    const int64_t side = *network.resolution;
+    if (images.size(1) == side) return images;
+    return at::_upsample_bilinear2d_aa(images.permute({0, 3, 1, 2}), {side, side}, false)
+        .permute({0, 2, 3, 1})
+        .contiguous();
+  }
+
+  double sandwich(const Batch& batch, Parameters& leaves, Communicator& workers, int64_t step,
+                  double progress) const {
+    const Freedom free = freedom(progress);
+    const auto loss_of = [&](const Genome& genome, const at::Tensor& targets, at::Tensor* scores) {
+      const netspec::NetworkDescription network = describe(space_, genome);
+      SharedLayers layers(layout_, layout_.blocks_of(space_, genome), leaves, workers,
+                          SharedLayers::Norm::Batch);
+      const at::Tensor out = run_network(network, resized(batch.images, network), layers);
+      const at::Tensor loss = cross_entropy(out, targets, batch.size);
+      loss.backward();
+      if (scores != nullptr) *scores = out.detach();
+      return loss.item<double>();
+    };
+    at::Tensor scores;
+    const double loss = loss_of(extreme(true, free), batch.targets, &scores);
+    if (!free.kernels) return loss;
+    const at::Tensor targets = at::softmax(scores, 1);
+    loss_of(extreme(false, free), targets, nullptr);
+    SplitMix64 random(job_.options.seed ^ (static_cast<uint64_t>(step) * 0x9E3779B97F4A7C15U));
+    for (int i = 0; i < job_.random_networks; ++i)
+      loss_of(random_genome(free, random), targets, nullptr);
+    return loss;
+  }
+
+  void calibrate(const Genome& genome, const netspec::NetworkDescription& network,
+                 Parameters& parameters, Communicator& workers, CollectedMoments& moments) const {
+    SharedLayers layers(layout_, layout_.blocks_of(space_, genome), parameters, workers,
+                        SharedLayers::Norm::Collect, &moments);
+    const auto images = static_cast<int64_t>(job_.train->size());
+    const int64_t count = std::min(kCalibrationImages, images);
+    const int64_t batches = (count + kCalibrationBatch - 1) / kCalibrationBatch;
+    for (int64_t b = 0; b < batches; ++b) {
+      std::vector<size_t> indices;  // each batch from all over the set, whatever its order
+      for (int64_t i = b; i < count; i += batches)
+        indices.push_back(static_cast<size_t>(i * images / count));
+      run_network(network, resized(image_batch(*job_.train, indices), network), layers);
+    }
+  }
+
+  double accuracy(const Genome& genome, Parameters& parameters, size_t images,
+                  Communicator& workers) const {
+    const at::NoGradGuard guard;
+    const netspec::NetworkDescription network = describe(space_, genome);
+    CollectedMoments moments;
+    Alone alone;  // the same calibration everywhere
+    calibrate(genome, network, parameters, alone, moments);
+    SharedLayers layers(layout_, layout_.blocks_of(space_, genome), parameters, alone,
+                        SharedLayers::Norm::Fixed, &moments);
+    return accuracy_of(*job_.validation, images, workers, [&](const at::Tensor& batch) {
+      return run_network(network, resized(batch, network), layers);
+    });
+  }
+
+  SupernetJob job_;
+  const Space& space_;
+  SharedLayout layout_;
+  Parameters parameters_;
+  TrainResult result_;
+};
+
+}  // namespace
+
+std::unique_ptr<Supernet> make_supernet_with_torch(const SupernetJob& job, const TrainHooks& hooks,
+                                                   const checkpoint::StateDict& trained) {
+  auto supernet = std::make_unique<TorchSupernet>(job);
+  if (trained.empty()) {
+    supernet->train(hooks);
+  } else {
+    supernet->adopt(trained);
+  }
+  return supernet;
+}
+
+}  // namespace mcunet::search

@@ -53,7 +53,7 @@ struct Genome {
   std::vector<Block> blocks;  // stage by stage, as many as the deepest choice has
 };
 
-// A built-in space by name ("mcunet", "small"), or the path of a file (ends in ".json"). Throws
+// A built-in space by name ("mcunet", "small", "tiny"), or the path of a file (ends in ".json"). Throws
 // Error(Usage) with every problem found.
 Space find_space(const std::string& name);
 Space space_from_json(const nlohmann::json& document, const std::string& place);

@@ -156,27 +156,37 @@ std::string accuracy_text(const search::Prediction& prediction) {
          (prediction.extrapolated ? " !" : "");
 }
 
-void print_surveys(const search::Space& space, const Outcome& outcome, size_t chosen) {
+void print_surveys(const search::Space& space, const Outcome& outcome, size_t chosen,
+                   bool predicted) {
   constexpr size_t kShown = 10;
-  Table table({{"width", Align::Right},
-               {"resolution", Align::Right},
-               {"fit", Align::Right},
-               {"mean MACs", Align::Right},
-               {"a fifth reach", Align::Right},
-               {"mean top-1", Align::Right},
-               {"a fifth reach", Align::Right},
-               {""}});
+  std::vector<Table::Column> columns = {{"width", Align::Right},
+                                        {"resolution", Align::Right},
+                                        {"fit", Align::Right},
+                                        {"mean MACs", Align::Right},
+                                        {"a fifth reach", Align::Right}};
+  if (predicted) {
+    columns.push_back({"mean top-1", Align::Right});
+    columns.push_back({"a fifth reach", Align::Right});
+  }
+  columns.push_back({""});
+  Table table(columns);
   for (size_t i = 0; i < std::min(kShown, outcome.surveys.size()); ++i) {
     const search::SubSpaceSurvey& survey = outcome.surveys[i];
-    table.add_row({format_fixed(space.widths[survey.where.width], 2),
-                   std::to_string(space.resolutions[survey.where.resolution]),
-                   std::to_string(survey.feasible) + " of " + std::to_string(survey.sampled),
-                   format_fixed(survey.mean_macs / 1e6, 1) + " M",
-                   format_fixed(survey.upper_macs / 1e6, 1) + " M",
-                   format_fixed(survey.mean_top1, 1), format_fixed(survey.upper_top1, 1),
-                   i < chosen ? "chosen" : ""});
+    std::vector<std::string> row = {
+        format_fixed(space.widths[survey.where.width], 2),
+        std::to_string(space.resolutions[survey.where.resolution]),
+        std::to_string(survey.feasible) + " of " + std::to_string(survey.sampled),
+        format_fixed(survey.mean_macs / 1e6, 1) + " M",
+        format_fixed(survey.upper_macs / 1e6, 1) + " M"};
+    if (predicted) {
+      row.push_back(format_fixed(survey.mean_top1, 1));
+      row.push_back(format_fixed(survey.upper_top1, 1));
+    }
+    row.emplace_back(i < chosen ? "chosen" : "");
+    table.add_row(row);
   }
-  std::cout << "sub-spaces (random networks that fit; top-1 predicted):\n"
+  std::cout << "sub-spaces (random networks that fit" << (predicted ? "; top-1 predicted" : "")
+            << "):\n"
             << table.to_string() << "\n";
 }
 
@@ -441,7 +451,7 @@ void SearchCommand::run() const {
   directory.commit();
   if (json) return print_json(report);
 
-  print_surveys(chosen, outcome, subspaces);
+  print_surveys(chosen, outcome, subspaces, !on_images);
   if (pareto) {
     std::cout << "not surpassed in accuracy, latency, SRAM and flash at once (at most 20 shown):\n";
     std::vector<Winner> shown;
@@ -497,7 +507,7 @@ void add_search(CLI::App& app) {
   sub->add_option("--latency", command->latency, "most time for one inference, such as 500ms");
   const char* method = "Search";
   sub->add_option("--space", command->space,
-                  "search space: mcunet (the default), small, or a .json file")
+                  "search space: mcunet (the default), small, tiny, or a .json file")
       ->group(method);
   sub->add_option("--space-score", command->space_score,
                   "what sub-spaces of one width and resolution are compared by: the predicted "

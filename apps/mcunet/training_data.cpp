@@ -9,8 +9,14 @@ namespace mcunet::app {
 
 TrainingSets open_training_sets(const std::string& data, const std::string& validation,
                                 double holdout, uint64_t seed) {
-  const Dataset all = open_dataset(data, Split::Train);
-  if (!validation.empty()) return {all, open_dataset(validation, Split::Test)};
+  const auto open = [](const std::string& path, Split split) {
+    Dataset set = open_dataset(path, split);
+    if (set.labelled()) return set;
+    throw Error(ErrorKind::Input, path + ": the images have no classes; training needs subfolders, "
+                                         "one for each class, or a labels.csv");
+  };
+  const Dataset all = open(data, Split::Train);
+  if (!validation.empty()) return {all, open(validation, Split::Test)};
   const auto count = static_cast<size_t>(static_cast<double>(all.size()) * holdout);
   if (count == 0 || count >= all.size())
     throw Error(ErrorKind::Input, data + ": " + std::to_string(all.size()) +

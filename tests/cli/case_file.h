@@ -21,7 +21,7 @@ struct Step {
 };
 
 struct Case {
-  std::vector<std::string> needs;  // "shared", or a program
+  std::vector<std::string> needs;  // "shared", "user", "torch", or a program
   std::vector<Step> steps;
 };
 

@@ -79,6 +79,10 @@ std::optional<std::string> missing_need(const std::string& need) {
     if (geteuid() != 0) return std::nullopt;
     return "root may write everywhere";
   }
+  if (need == "torch") {
+    if (fs::exists(kBinaries + "/libmcunet-torch.so")) return std::nullopt;
+    return "built without LibTorch";
+  }
   if (find_program(need)) return std::nullopt;
   return need + " is not installed";
 }

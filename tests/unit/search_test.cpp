@@ -63,7 +63,7 @@ std::vector<std::string> names(const Space& space, const std::vector<Individual>
 }  // namespace
 
 TEST_CASE("genomes keep to their space", "[search]") {
-  const Space space = find_space(GENERATE("mcunet", "small"));
+  const Space space = find_space(GENERATE("mcunet", "small", "tiny"));
   SplitMix64 random(7);
   for (int i = 0; i < 50; ++i) {
     const Genome a = sample(space, random), b = sample(space, a.width, a.resolution, random);

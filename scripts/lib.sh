@@ -11,7 +11,7 @@ PACKAGES=(
   libunicorn-dev libcapstone-dev
   gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm clang
 )
-TORCH_PACKAGES=(libtorch-dev libgloo-dev libopenblas0-pthread)
+TORCH_PACKAGES=(libtorch-dev libgloo-dev libopenblas0-pthread dataset-fashion-mnist)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
@@ -87,4 +87,14 @@ build() {
     tail -n 60 "$ROOT/build/build.log" >&2
     fail "the build failed (whole log: build/build.log)"
   }
+}
+
+# For programs that link LibTorch; mcunet sets the same for itself (apps/mcunet/torch_door.cpp says why).
+prepare_libraries() {
+  export OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=passive
+  if grep -q avx512vl /proc/cpuinfo; then
+    export OPENBLAS_CORETYPE=SkylakeX
+  elif grep -q avx2 /proc/cpuinfo; then
+    export OPENBLAS_CORETYPE=Haswell
+  fi
 }

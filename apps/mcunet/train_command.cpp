@@ -249,6 +249,10 @@ void add_train(CLI::App& app) {
   sub->add_flag("--no-flip", command->no_flip, "do not mirror images (digits, text)")
       ->group(method);
   sub->add_flag("--colour", command->colour, "vary contrast and brightness")->group(method);
+  sub->add_flag("--qat", options.quantized,
+                "round weights and activations as int8 inference does (quantization-aware "
+                "training): for the last epochs, with --init and a tenth of the rate")
+      ->group(method);
   sub->add_option("--device", options.device, "auto, cpu or cuda")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str()

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "libmcunet/support/random.h"
 
@@ -180,11 +181,11 @@ at::Tensor run_network(const NetworkDescription& network, const at::Tensor& imag
     if (!network.blocks[i].mobile_inverted_conv) continue;
     const at::Tensor y = run_inverted(*network.blocks[i].mobile_inverted_conv,
                                       layers.block(i) + ".mobile_inverted_conv", x, layers);
-    x = network.blocks[i].shortcut ? x + y : y;
+    x = network.blocks[i].shortcut ? layers.combined(x + y) : y;
   }
   if (network.feature_mix_layer)
     x = run_conv(*network.feature_mix_layer, "feature_mix_layer", x, layers);
-  x = x.mean({1, 2});
+  x = layers.combined(x.mean({1, 2}));
   const netspec::LinearLayer& linear = network.classifier;
   const at::Tensor weights =
       layers.weight("classifier.linear", {linear.out_features, linear.in_features});
@@ -193,8 +194,43 @@ at::Tensor run_network(const NetworkDescription& network, const at::Tensor& imag
   return scores + layers.bias("classifier.linear", linear.out_features);
 }
 
+namespace {
+
+// `rounded` with the gradient of `value`.
+at::Tensor straight_through(const at::Tensor& value, const at::Tensor& rounded) {
+  return value + (rounded - value).detach();
+}
+
+// Symmetric, 127 levels on each side of zero, per output channel.
+at::Tensor rounded_weights(const at::Tensor& weights) {
+  std::vector<int64_t> others(static_cast<size_t>(weights.dim() - 1));
+  std::iota(others.begin(), others.end(), int64_t{1});
+  const at::Tensor scale =
+      weights.detach().abs().amax(others, /*keepdim=*/true).clamp_min(1e-12) / 127;
+  return straight_through(weights, at::round(weights.detach() / scale) * scale);
+}
+
+// 256 levels, of which one is zero.
+at::Tensor rounded_activations(const at::Tensor& x, double low, double high) {
+  const double scale = std::max(high - low, 1e-9) / 255, zero = std::round(-low / scale);
+  const at::Tensor level = at::clamp(at::round(x.detach() / scale) + zero, 0, 255);
+  return straight_through(x, (level - zero) * scale);
+}
+at::Tensor rounded_activations(const at::Tensor& x) {
+  const auto [low, high] = at::aminmax(x.detach());
+  return rounded_activations(x, std::min(0.0, low.item<double>()),
+                             std::max(0.0, high.item<double>()));
+}
+
+}  // namespace
+
 at::Tensor OwnLayers::weight(const std::string& name, const std::vector<int64_t>&) {
-  return parameters_.at(name + ".weight");
+  const at::Tensor& weights = parameters_.at(name + ".weight");
+  return quantized_ ? rounded_weights(weights) : weights;
+}
+
+at::Tensor OwnLayers::combined(const at::Tensor& x) {
+  return quantized_ ? rounded_activations(x) : x;
 }
 
 at::Tensor OwnLayers::bias(const std::string& name, int64_t) {
@@ -207,8 +243,13 @@ at::Tensor OwnLayers::normalize(const at::Tensor& x, const std::string& name,
                    &beta = parameters_.at(name + ".bias");
   at::Tensor &mean = parameters_.at(name + ".running_mean"),
              &variance = parameters_.at(name + ".running_var");
+  const auto as_stored = [&](const at::Tensor& y) {
+    if (!quantized_) return y;
+    return activation == ActivationFunction::Relu6 ? rounded_activations(y, 0, 6)
+                                                   : rounded_activations(y);
+  };
   if (mode_ == NormMode::Fixed)
-    return fixed_norm(x, gamma, beta, bn_.eps, activation, mean, variance);
+    return as_stored(fixed_norm(x, gamma, beta, bn_.eps, activation, mean, variance));
   Moments moments;
   const at::Tensor y = batch_norm(x, gamma, beta, bn_.eps, activation, workers_, &moments);
   if (mode_ == NormMode::Running) {
@@ -217,7 +258,7 @@ at::Tensor OwnLayers::normalize(const at::Tensor& x, const std::string& name,
     mean.lerp_(moments.mean, bn_.momentum);
     variance.lerp_(moments.variance * unbiased, bn_.momentum);
   }
-  return y;
+  return as_stored(y);
 }
 
 at::Tensor smoothed_labels(const std::vector<int>& labels, int64_t classes, double smoothing) {

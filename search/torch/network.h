@@ -35,6 +35,8 @@ class LayerSource {
   // Batch norm NAME and the activation after it.
   virtual at::Tensor normalize(const at::Tensor& x, const std::string& name,
                                netspec::ActivationFunction activation) = 0;
+  // A sum or mean of activations, before it is used.
+  virtual at::Tensor combined(const at::Tensor& x) { return x; }
 };
 
 // Scores [images, classes] of images [images, rows, columns, channels].
@@ -47,23 +49,29 @@ enum class NormMode {
   Fixed,    // the running ones
 };
 
-// A network with parameters of its own.
+// A network with parameters of its own. With `quantized`, weights and activations are rounded as
+// int8 inference rounds them, with gradients as if they were not (Jacob et al., "Quantization and
+// Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018,
+// arXiv:1712.05877): weights per output channel, which batch norm's factors do not change;
+// activations to the range of their activation function, or else to that of the batch.
 class OwnLayers : public LayerSource {
  public:
   OwnLayers(const netspec::BatchNorm& bn, Parameters& parameters, Communicator& workers,
-            NormMode mode)
-      : bn_(bn), parameters_(parameters), workers_(workers), mode_(mode) {}
+            NormMode mode, bool quantized = false)
+      : bn_(bn), parameters_(parameters), workers_(workers), mode_(mode), quantized_(quantized) {}
 
   at::Tensor weight(const std::string& name, const std::vector<int64_t>& shape) override;
   at::Tensor bias(const std::string& name, int64_t channels) override;
   at::Tensor normalize(const at::Tensor& x, const std::string& name,
                        netspec::ActivationFunction activation) override;
+  at::Tensor combined(const at::Tensor& x) override;
 
  private:
   const netspec::BatchNorm& bn_;
   Parameters& parameters_;
   Communicator& workers_;
   NormMode mode_;
+  bool quantized_;
 };
 
 // Mean over the batch of all workers of the cross entropy with smoothed labels (Szegedy et al.,

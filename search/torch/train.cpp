@@ -53,14 +53,15 @@ TrainResult train_with_torch(const TrainJob& job, const TrainHooks& hooks) {
                             double) {
     // The running moments are shared by the threads of a process; one of them keeps them.
     const bool keeps = workers.rank() % (workers.size() / processes->size()) == 0;
-    OwnLayers layers(network.bn, leaves, workers, keeps ? NormMode::Running : NormMode::Batch);
+    OwnLayers layers(network.bn, leaves, workers, keeps ? NormMode::Running : NormMode::Batch,
+                     job.options.quantized);
     const at::Tensor loss =
         cross_entropy(run_network(network, batch.images, layers), batch.targets, batch.size);
     loss.backward();
     return loss.item<double>();
   };
   objective.judge = [&](Parameters& parameters, Communicator& workers) {
-    OwnLayers layers(network.bn, parameters, workers, NormMode::Fixed);
+    OwnLayers layers(network.bn, parameters, workers, NormMode::Fixed, job.options.quantized);
     return accuracy_of(
         *job.validation, job.validation->size(), workers,
         [&](const at::Tensor& images) { return run_network(network, images, layers); });

@@ -202,6 +202,29 @@ TEST_CASE("training goes on where it was interrupted, to the bit", "[training]")
   }
 }
 
+TEST_CASE("quantization-aware training rounds, and learns", "[training]") {
+  const netspec::NetworkDescription network = small_network();
+  Parameters parameters = initial_parameters(network, 3);
+  Alone alone;
+  OwnLayers exact(network.bn, parameters, alone, NormMode::Batch);
+  OwnLayers rounded(network.bn, parameters, alone, NormMode::Batch, true);
+  const std::string name = "blocks.1.mobile_inverted_conv.depth_conv.conv";
+  const at::Tensor w = exact.weight(name, {}), q = rounded.weight(name, {});
+  const at::Tensor scale = w.abs().amax({1, 2, 3}, true) / 127;
+  CHECK(largest(q / scale - at::round(q / scale)) < 1e-3);
+  CHECK(((q - w).abs() <= scale * 0.5001).all().item<bool>());
+  CHECK(largest(q - w) > 0);
+
+  const TrainingImages images = small_images();
+  TrainJob job = job_of(images);
+  job.options.quantized = true;
+  std::vector<double> losses;
+  TrainHooks hooks;
+  hooks.step = [&](int64_t, int64_t, int64_t, double loss) { losses.push_back(loss); };
+  train_with_torch(job, hooks);
+  CHECK(losses.back() < losses.front() - 0.1);
+}
+
 TEST_CASE("weights to begin with must fit, but for the classifier", "[training]") {
   const TrainingImages images = small_images();
   TrainJob job = job_of(images);

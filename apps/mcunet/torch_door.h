@@ -1,8 +1,11 @@
 // The door to LibTorch: a module that is loaded only when it is asked for.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
+#include "libmcunet/torchscript/program.h"
 #include "quant/reconstruct.h"
 
 namespace mcunet::app {
@@ -13,5 +16,8 @@ std::string torch_line();
 // Reconstruction by LibTorch (quant/torch/reconstruct.h). Throws Error(External) with what to
 // install, or to do instead, where the module is missing or does not fit.
 quant::Reconstruct torch_reconstruct();
+
+// The program as the file that torch.jit.load() reads. Throws as torch_reconstruct() does.
+std::vector<uint8_t> torchscript_file(const torchscript::Program& program);
 
 }  // namespace mcunet::app

@@ -77,10 +77,10 @@ struct HostProgram::State {
 };
 
 HostProgram::HostProgram(const compiler::CompiledModel& model,
-                         const std::vector<compiler::SourceFile>& network)
+                         const std::vector<compiler::SourceFile>& network, compiler::HostCode code)
     : state_(std::make_unique<State>()) {
   state_->program =
-      compiler::build_host_runner(model, state_->directory.path() / "host", network).string();
+      compiler::build_host_runner(model, state_->directory.path() / "host", network, code).string();
   for (const TensorId id : model.graph.outputs)
     state_->output_bytes.push_back(model.graph.tensor(id).byte_size());
   if (model.detection) state_->output_bytes.push_back(compiler::boxes_to_bytes({}).size());

@@ -22,7 +22,8 @@ class HostProgram {
   // Throws Error(External) when it cannot be compiled.
   // `network`: emit_network(model, {}) if the caller has it.
   explicit HostProgram(const compiler::CompiledModel& model,
-                       const std::vector<compiler::SourceFile>& network = {});
+                       const std::vector<compiler::SourceFile>& network = {},
+                       compiler::HostCode code = compiler::HostCode::Plain);
   ~HostProgram();
   HostProgram(HostProgram&&) noexcept;
 

@@ -24,7 +24,8 @@ struct ModelRunner::State {
   }
 };
 
-ModelRunner::ModelRunner(const Graph& graph, const compiler::CompileOptions& options, Place place)
+ModelRunner::ModelRunner(const Graph& graph, const compiler::CompileOptions& options, Place place,
+                         compiler::HostCode code)
     : state_(std::make_unique<State>()) {
   if (place == Place::Interpreter) {
     state_->interpreter.emplace(graph);
@@ -34,7 +35,7 @@ ModelRunner::ModelRunner(const Graph& graph, const compiler::CompileOptions& opt
   state_->before.emplace(compiler::input_edge(*state_->model));
   state_->after.emplace(compiler::output_edge(*state_->model));
   if (place == Place::Host) {
-    state_->host.emplace(*state_->model);
+    state_->host.emplace(*state_->model, std::vector<compiler::SourceFile>{}, code);
   } else {
     state_->firmware.emplace(*state_->model);
   }

@@ -15,8 +15,9 @@ enum class Place { Interpreter, Host, Firmware };
 class ModelRunner {
  public:
   // Compiles for host and firmware (int8 edges); throws what compile(), HostProgram and
-  // FirmwareProgram throw.
-  ModelRunner(const Graph& graph, const compiler::CompileOptions& options, Place place);
+  // FirmwareProgram throw. `code` is for the host.
+  ModelRunner(const Graph& graph, const compiler::CompileOptions& options, Place place,
+              compiler::HostCode code = compiler::HostCode::Plain);
   ~ModelRunner();
   ModelRunner(ModelRunner&&) noexcept;
 

@@ -79,7 +79,8 @@ Contestant contestant(const EvalCommand& command, const std::string& path,
   result.output = classifier_output(graph);
   result.preprocess = choose_preprocess(preprocess, graph, command.kind, of_other);
   result.runner = std::make_unique<ModelRunner>(
-      graph, compiler::CompileOptions{result.model.stem, command.target.board(), {}}, place);
+      graph, compiler::CompileOptions{result.model.stem, command.target.board(), {}}, place,
+      compiler::HostCode::Vectors);
   return result;
 }
 

@@ -219,12 +219,16 @@ struct Outcome {
   bool written = false;
 };
 
-std::string method_text(const QuantizeCommand& options) {
+// What was done, which is less than was asked for where reconstruction was refused.
+std::string method_text(const QuantizeCommand& options, const Outcome& outcome) {
   std::string text = options.no_equalize ? "" : "equalization, ";
   text += "ranges " + options.ranges + ", weight scales " + options.weight_scale;
   if (!options.no_bias_correction) text += ", bias correction";
   if (options.tune_ranges) text += ", ranges tuned";
-  if (options.rounding == "adaptive") text += ", adaptive rounding";
+  if (options.rounding == "adaptive")
+    text += outcome.quantized.reconstruction_refused
+                ? ", rounding to nearest (adaptive went astray)"
+                : ", adaptive rounding";
   return text;
 }
 
@@ -282,7 +286,7 @@ void print_report(const QuantizeCommand& options, const Outcome& outcome) {
   for (const quant::LayerReport& layer : worst_layers(report))
     std::cout << " " << layer.index << " " << layer.op << " (" << decibel_text(layer.sqnr_db)
               << " dB)";
-  std::cout << "\nmethod: " << method_text(options) << "\n"
+  std::cout << "\nmethod: " << method_text(options, outcome) << "\n"
             << "outputs on " << outcome.samples
             << " calibration samples: " << decibel_text(report.output_sqnr_db)
             << " dB signal to noise\n";

@@ -37,38 +37,49 @@ void prepare_libraries() {
 #endif
 }
 
+// What the module's function `name` gives for a reference to it.
+template <typename T>
+T from_module(void* function) {
+  T method;
+  reinterpret_cast<void (*)(T&)>(function)(method);
+  return method;
+}
+
+// A function of the module, or what to do `instead` beside what to install.
+void* function_or(const char* name, const std::string& instead) {
+  try {
+    return import::torch_function(name);
+  } catch (const Error& error) {
+    std::vector<std::string> problems = error.problems();
+    problems.push_back(instead);
+    throw Error(error.kind(), std::move(problems));
+  }
+}
+
 }  // namespace
+
+quant::Reconstruct torch_reconstruct() {
+  prepare_libraries();
+  return from_module<quant::Reconstruct>(function_or(
+      "mcunet_reconstruct", "--rounding nearest quantizes without LibTorch, less accurately"));
+}
 
 search::Train torch_train() {
   prepare_libraries();
-  auto* get = reinterpret_cast<void (*)(search::Train&)>(import::torch_function("mcunet_train"));
-  search::Train method;
-  get(method);
-  return method;
+  return from_module<search::Train>(import::torch_function("mcunet_train"));
 }
 
 search::MakeSupernet torch_supernet() {
   prepare_libraries();
-  auto* get =
-      reinterpret_cast<void (*)(search::MakeSupernet&)>(import::torch_function("mcunet_supernet"));
-  search::MakeSupernet method;
-  get(method);
-  return method;
+  return from_module<search::MakeSupernet>(
+      function_or("mcunet_supernet", "--score predictor searches without LibTorch and images"));
 }
 
-quant::Reconstruct torch_reconstruct() {
-  prepare_libraries();
-  try {
-    auto* get = reinterpret_cast<void (*)(quant::Reconstruct&)>(
-        import::torch_function("mcunet_reconstruct"));
-    quant::Reconstruct method;
-    get(method);
-    return method;
-  } catch (const Error& error) {
-    std::vector<std::string> problems = error.problems();
-    problems.emplace_back("--rounding nearest quantizes without LibTorch, less accurately");
-    throw Error(error.kind(), std::move(problems));
-  }
+std::vector<uint8_t> torchscript_file(const torchscript::Program& program) {
+  const auto write = reinterpret_cast<torchscript::WriteTorchScript*>(
+      function_or(torchscript::kWriteTorchScript,
+                  "without LibTorch there are the formats json, int8 and float (.tflite)"));
+  return *write(program);
 }
 
 }  // namespace mcunet::app

@@ -1,8 +1,11 @@
 // The door to LibTorch: a module that is loaded only when it is asked for.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
+#include "libmcunet/torchscript/program.h"
 #include "quant/reconstruct.h"
 #include "search/supernet.h"
 #include "search/training.h"
@@ -20,5 +23,7 @@ quant::Reconstruct torch_reconstruct();
 search::Train torch_train();
 // Supernets (search/torch/supernet.h); the same.
 search::MakeSupernet torch_supernet();
+// The program as the file that torch.jit.load() reads. Throws as torch_reconstruct() does.
+std::vector<uint8_t> torchscript_file(const torchscript::Program& program);
 
 }  // namespace mcunet::app

@@ -6,11 +6,13 @@
 #include <optional>
 
 #include "apps/mcunet/command.h"
+#include "apps/mcunet/torch_door.h"
 #include "apps/mcunet/zoo_cache.h"
 #include "compiler/fit.h"
 #include "libmcunet/download/download.h"
 #include "libmcunet/graph/operators.h"
 #include "libmcunet/netspec/trained.h"
+#include "libmcunet/netspec/unfolded.h"
 #include "libmcunet/netspec/write.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/suggest.h"
@@ -254,7 +256,12 @@ struct ExportCommand {
   uint64_t seed = 0;
   bool json = false;
   void run() const;
+
+ private:
   std::string chosen_format() const;
+  Graph random_graph(const zoo::ZooNetwork& network) const;
+  Graph trained_graph(const zoo::ZooNetwork& network, const checkpoint::StateDict& state) const;
+  torchscript::Program program(const zoo::ZooNetwork& network) const;
 };
 
 std::string ExportCommand::chosen_format() const {
@@ -262,8 +269,37 @@ std::string ExportCommand::chosen_format() const {
   const std::string extension = std::filesystem::path(output).extension().string();
   if (extension == ".json") return "json";
   if (extension == ".tflite") return weights.empty() ? "int8" : "float";
+  if (extension == ".pt") return "torchscript";
   throw Error(ErrorKind::Usage,
-              output + ": a name that ends in .json or .tflite is needed, or --format");
+              output + ": a name that ends in .json, .tflite or .pt is needed, or --format");
+}
+
+Graph ExportCommand::random_graph(const zoo::ZooNetwork& source) const {
+  netspec::BuildOptions options;
+  options.weights = netspec::Weights::Random{seed};
+  return zoo::build(source, options);
+}
+
+Graph ExportCommand::trained_graph(const zoo::ZooNetwork& source,
+                                   const checkpoint::StateDict& state) const {
+  netspec::TrainedOptions options;
+  options.name = options.description = source.net_id;
+  options.checkpoint = weights;
+  return netspec::build_trained_graph(std::get<netspec::NetworkDescription>(source.network), state,
+                                      options);
+}
+
+// Batch norm stays apart where it is known, so that the network can be trained further. The same
+// seed gives the network that it gives as float .tflite.
+torchscript::Program ExportCommand::program(const zoo::ZooNetwork& source) const {
+  zoo::ZooNetwork in_float = source;
+  in_float.weight_bits = 8;  // a matter of quantization
+  const auto* description = std::get_if<netspec::NetworkDescription>(&in_float.network);
+  if (description == nullptr) return torchscript::program_of(zoo::to_float(random_graph(in_float)));
+  const checkpoint::StateDict state =
+      weights.empty() ? netspec::unfolded_state(*description, zoo::to_float(random_graph(in_float)))
+                      : checkpoint::read_state_dict(std::filesystem::path(weights));
+  return torchscript::program_of(trained_graph(in_float, state), state, description->bn);
 }
 
 void ExportCommand::run() const {
@@ -274,7 +310,7 @@ void ExportCommand::run() const {
   if (wanted == "json" && description == nullptr)
     problems.push_back(found.net_id +
                        " is no network of inverted residuals: it has no description "
-                       "in MCUNet's format; export it as .tflite");
+                       "in MCUNet's format; export it as .tflite or .pt");
   if (wanted == "json" && !weights.empty())
     problems.emplace_back("--weights: a description has none");
   if (!weights.empty() && description == nullptr)
@@ -289,22 +325,17 @@ void ExportCommand::run() const {
   if (wanted == "json") {
     write_file_atomically(output, netspec::write_description(*description));
     weights_text = "none";
+  } else if (wanted == "torchscript") {
+    write_file_atomically(output, torchscript_file(program(found)));
   } else if (!weights.empty()) {
-    netspec::TrainedOptions options;
-    options.name = options.description = found.net_id;
-    options.checkpoint = weights;
-    write_file_atomically(
-        output,
-        write_tflite(netspec::build_trained_graph(
-            *description, checkpoint::read_state_dict(std::filesystem::path(weights)), options)));
-    weights_text = weights;
+    write_file_atomically(output,
+                          write_tflite(trained_graph(
+                              found, checkpoint::read_state_dict(std::filesystem::path(weights)))));
   } else {
-    netspec::BuildOptions options;
-    options.weights = netspec::Weights::Random{seed};
-    Graph graph = zoo::build(found, options);
-    if (wanted == "float") graph = zoo::to_float(graph);
-    write_file_atomically(output, write_tflite(graph));
+    const Graph graph = random_graph(found);
+    write_file_atomically(output, write_tflite(wanted == "float" ? zoo::to_float(graph) : graph));
   }
+  if (!weights.empty()) weights_text = weights;
   if (json) {
     ordered_json out = document("zoo");
     out["net_id"] = found.net_id;
@@ -435,13 +466,16 @@ void add_export(CLI::App& zoo) {
   CLI::App* sub = zoo.add_subcommand("export", "Writes a network to a file");
   sub->footer(examples({"mcunet zoo export mcunet-in3 -o in3.json",
                         "mcunet zoo export mcunet-in3 --weights in3.pth -o in3.tflite",
+                        "mcunet zoo export mcunet-in3 --weights in3.pth -o in3.pt",
                         "mcunet zoo export mobilenetv2-w0.5-r96 --classes 10 -o mbv2.tflite"}));
   sub->add_option("network", command->network, "net_id or alias (mcunet zoo list)")->required();
   sub->add_option("-o,--output", command->output,
-                  ".json: the description; .tflite: int8, or float with --weights")
+                  ".json: the description; .tflite: int8, or float with --weights; .pt: "
+                  "TorchScript")
       ->required();
-  sub->add_option("--format", command->format, "json, int8 or float, whatever the file's name")
-      ->check(CLI::IsMember({"json", "int8", "float"}));
+  sub->add_option("--format", command->format,
+                  "json, int8, float or torchscript, whatever the file's name")
+      ->check(CLI::IsMember({"json", "int8", "float", "torchscript"}));
   sub->add_option("--weights", command->weights, "a checkpoint (.pth) of this network");
   command->change.add_to(*sub);
   sub->add_option("--seed", command->seed, "of random weights")->capture_default_str();

@@ -397,10 +397,8 @@ MCUNET_INLINE void mcunet_conv_pairs_four(const uint32_t* x, int8_t* out, int32_
     constants += 2;
     for (int32_t k = s.k4 / 2; k > 0; --k, ++constants, from += 4) {
       const uint32_t low = mcunet_sxtb16(constants[0]);
-      for (int32_t i = 0; i < 4; ++i) {
-        c[i] = mcunet_smlad(from[i], constants[0], c[i]);
-        u[i] = mcunet_smlad(from[i], low, u[i]);
-      }
+      mcunet_smlad_four(from, constants[0], c);
+      mcunet_smlad_four(from, low, u);
     }
     const mcunet_conv_scale scale = mcunet_conv_scale_of(constants, s.zero);
     constants += 2;

@@ -86,9 +86,62 @@ MCUNET_INLINE uint32_t mcunet_depthwise_sum(const uint32_t* x, const int8_t* wei
   return sum;
 }
 
+#if MCUNET_SSE2
+/* Four channels whose words lie together, one in each lane: the sums of mcunet_depthwise_sum. */
+MCUNET_INLINE void mcunet_depthwise_four(const mcunet_depthwise_run* run, int32_t k,
+                                         int32_t stride) {
+  const int32_t bytes = MCUNET_DEPTHWISE_WEIGHT_BYTES(k, stride);
+  const int32_t taps = stride == 2 ? k * ((k + 1) / 2) : k / 2 * k + k - 1;
+  __m128i w[28]; /* of 7x7 at stride 2; the most */
+  for (int32_t n = 0; n < taps; n += 2) {
+    const int8_t* from = run->weights + n / 2 * 4;
+    const __m128i packed = _mm_set_epi32(
+        (int32_t)mcunet_load_s8x4(from + 3 * bytes), (int32_t)mcunet_load_s8x4(from + 2 * bytes),
+        (int32_t)mcunet_load_s8x4(from + bytes), (int32_t)mcunet_load_s8x4(from));
+    w[n] = _mm_srai_epi16(_mm_slli_epi16(packed, 8), 8);
+    if (n + 1 < taps) w[n + 1] = _mm_srai_epi16(packed, 8);
+  }
+#define MCUNET_LANES(place) _mm_loadu_si128((const __m128i*)(const void*)(run->x + (place)))
+#define MCUNET_ADD_PRODUCTS(a, b) sum = _mm_add_epi32(sum, _mm_madd_epi16(a, b))
+  for (int32_t i = 0; i < run->count; ++i) {
+    __m128i sum = _mm_loadu_si128((const __m128i*)(const void*)run->bias);
+    int32_t n = 0;
+    if (stride == 2) {
+      for (int32_t y = 0; y < k; ++y)
+        for (int32_t t = 0; t < (k + 1) / 2; ++t, ++n)
+          MCUNET_ADD_PRODUCTS(MCUNET_LANES(MCUNET_AT_ROW(k, y, i + t)), w[n]);
+    } else {
+      for (int32_t p = 0; p < k / 2; ++p)
+        for (int32_t t = 0; t < k; ++t, ++n)
+          MCUNET_ADD_PRODUCTS(MCUNET_LANES(MCUNET_AT(k, p, i + t)), w[n]);
+      if (i % 2 != 0)
+        MCUNET_ADD_PRODUCTS(_mm_srli_epi32(MCUNET_LANES(MCUNET_AT_LAST(k, i / 2)), 16), w[n]);
+      for (int32_t t = i % 2; t + 1 < k; t += 2)
+        MCUNET_ADD_PRODUCTS(MCUNET_LANES(MCUNET_AT_LAST(k, (i + t) / 2)), w[n + t]);
+      if (i % 2 == 0)
+        MCUNET_ADD_PRODUCTS(MCUNET_LANES(MCUNET_AT_LAST(k, (i + k) / 2)),
+                            _mm_srli_epi32(w[n + k - 2], 16));
+    }
+    uint32_t sums[4];
+    _mm_storeu_si128((__m128i*)(void*)sums, sum);
+    for (int32_t c = 0; c < 4; ++c)
+      run->out[(ptrdiff_t)i * run->pitch + c] = (int8_t)mcunet_scale1(
+          sums[c], mcunet_scale_of(run->multiplier[c], run->shift[c], run->zero));
+  }
+#undef MCUNET_LANES
+#undef MCUNET_ADD_PRODUCTS
+}
+#endif
+
 /* advance: words of x from a channel to the next. */
 MCUNET_INLINE void mcunet_depthwise_channels(const mcunet_depthwise_run* run, int32_t k,
                                              int32_t stride, int32_t advance) {
+#if MCUNET_SSE2
+  if (advance == 1 && run->channels == 4) {
+    mcunet_depthwise_four(run, k, stride);
+    return;
+  }
+#endif
   for (int32_t c = 0; c < run->channels; ++c) {
     const mcunet_scale scale = mcunet_scale_of(run->multiplier[c], run->shift[c], run->zero);
     const int8_t* weights = run->weights + (ptrdiff_t)c * MCUNET_DEPTHWISE_WEIGHT_BYTES(k, stride);

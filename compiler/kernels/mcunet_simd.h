@@ -26,6 +26,15 @@
 #define MCUNET_DSP 0
 #endif
 
+#if defined(MCUNET_VECTORS) && defined(__SSE2__)
+/* On a PC that runs many inferences: four words at a time. Only where it is asked for, so that
+ * tests on a PC are tests of the plain C. */
+#define MCUNET_SSE2 1
+#include <emmintrin.h>
+#else
+#define MCUNET_SSE2 0
+#endif
+
 /* Words in memory; no alignment needed (one LDR or STR). */
 MCUNET_INLINE uint32_t mcunet_load32(const void* p) {
   uint32_t word;
@@ -132,6 +141,18 @@ MCUNET_INLINE uint32_t mcunet_smlad(uint32_t a, uint32_t b, uint32_t acc) {
 #else
   return acc + (uint32_t)(mcunet_low16(a) * mcunet_low16(b)) +
          (uint32_t)(mcunet_high16(a) * mcunet_high16(b));
+#endif
+}
+
+/* acc[i] + a[i].low * b.low + a[i].high * b.high, modulo 2^32, for four of them. */
+MCUNET_INLINE void mcunet_smlad_four(const uint32_t* a, uint32_t b, uint32_t* acc) {
+#if MCUNET_SSE2
+  const __m128i products =
+      _mm_madd_epi16(_mm_loadu_si128((const __m128i*)(const void*)a), _mm_set1_epi32((int32_t)b));
+  const __m128i sums = _mm_add_epi32(_mm_loadu_si128((const __m128i*)(const void*)acc), products);
+  _mm_storeu_si128((__m128i*)(void*)acc, sums);
+#else
+  for (int32_t i = 0; i < 4; ++i) acc[i] = mcunet_smlad(a[i], b, acc[i]);
 #endif
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 
+#include "compiler/codegen/c_text.h"
 #include "libmcunet/support/error.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/process.h"
@@ -80,7 +81,7 @@ std::filesystem::path build_firmware(const CompiledModel& model,
 
 std::filesystem::path build_host_runner(const CompiledModel& model,
                                         const std::filesystem::path& directory,
-                                        const std::vector<SourceFile>& network) {
+                                        const std::vector<SourceFile>& network, HostCode code) {
   EmitOptions options;
   options.selftest = false;
   std::vector<SourceFile> files = network.empty() ? emit_network(model, options) : network;
@@ -99,6 +100,10 @@ std::filesystem::path build_host_runner(const CompiledModel& model,
                                       "-o",
                                       name + "_host"};
   if (model.detection) command.push_back(name + "_detection.c");
+  if (code == HostCode::Vectors) {
+    command.emplace_back("-O3");  // the last one counts
+    command.push_back("-D" + upper(name) + "_VECTORS");
+  }
   run_or_throw(command, directory, "compiling for the host");
   return directory / (name + "_host");
 }

@@ -48,7 +48,7 @@ class Annotations {
   json parse(const std::string& text) const {
     const std::set<std::string> needed = {"images",      "annotations", "categories", "id",
                                           "file_name",   "width",       "height",     "image_id",
-                                          "category_id", "bbox",        "name"};
+                                          "category_id", "bbox",        "name",       "area"};
     const auto keep = [&](int, json::parse_event_t event, json& parsed) {
       return event != json::parse_event_t::key || needed.count(parsed.get<std::string>()) != 0;
     };
@@ -82,7 +82,8 @@ class Annotations {
     if (picture == pictures_.end())
       fail("an annotation is of image " + entry.at("image_id").dump() + ", which is not there");
     const auto box = entry.at("bbox").get<std::array<double, 4>>();  // x, y, width, height
-    if (box[2] * box[3] > kLeastShare * picture->second.area) picture->second.person = true;
+    const double area = entry.value("area", box[2] * box[3]);
+    if (area > kLeastShare * picture->second.area) picture->second.person = true;
   }
 
   std::string place_;

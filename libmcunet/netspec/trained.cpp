@@ -6,26 +6,11 @@
 
 #include "libmcunet/graph/validate.h"
 #include "libmcunet/netspec/structure.h"
+#include "libmcunet/netspec/weight_layout.h"
 #include "libmcunet/support/error.h"
 
 namespace mcunet::netspec {
 namespace {
-
-Tensor float_tensor(std::string name, Shape shape, const std::vector<float>& values) {
-  auto bytes = std::make_shared<std::vector<uint8_t>>(values.size() * sizeof(float));
-  std::memcpy(bytes->data(), values.data(), bytes->size());
-  Tensor tensor;
-  tensor.name = std::move(name);
-  tensor.dtype = DType::Float32;
-  tensor.shape = std::move(shape);
-  tensor.data = std::move(bytes);
-  return tensor;
-}
-
-// "blocks.0.mobile_inverted_conv.depth_conv.bn" beside "….depth_conv.conv".
-std::string batch_norm_of(const std::string& convolution) {
-  return convolution.substr(0, convolution.rfind('.') + 1) + "bn";
-}
 
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
@@ -118,31 +103,16 @@ class TrainedSource : public TensorSource {
   // The weights in the graph's order of dimensions.
   std::vector<float> kernel(const WeightRequest& request) {
     const Shape& to = request.shape;
-    if (ends_with(request.name, ".linear"))
+    if (is_linear(request.name))
       return values(request.name + ".weight", {to[0], to[3]});  // [out, in], 1×1
     const bool depthwise = request.kind == OpKind::DepthwiseConv2D;
-    const int32_t out = depthwise ? to[3] : to[0];
-    const int32_t in = depthwise ? 1 : to[3];
-    const std::vector<float> from = values(request.name + ".weight", {out, in, to[1], to[2]});
-    std::vector<float> reordered(from.size());
-    const auto taps = static_cast<size_t>(to[1]) * static_cast<size_t>(to[2]);
-    const auto inputs = static_cast<size_t>(in);
-    const auto outputs = static_cast<size_t>(out);
-    size_t read = 0;
-    for (size_t o = 0; o < outputs; ++o) {
-      for (size_t i = 0; i < inputs; ++i) {
-        for (size_t t = 0; t < taps; ++t) {
-          const size_t write = depthwise ? t * outputs + o : (o * taps + t) * inputs + i;
-          reordered[write] = from[read++];
-        }
-      }
-    }
-    return reordered;
+    const Shape shape = {depthwise ? to[3] : to[0], depthwise ? 1 : to[3], to[1], to[2]};
+    return graph_order(values(request.name + ".weight", shape), to, request.kind);
   }
 
   void fold_batch_norm(const WeightRequest& request, std::vector<float>& weights,
                        std::vector<double>& bias) {
-    const std::string name = batch_norm_of(request.name);
+    const std::string name = batch_norm_name(request.name);
     const size_t channels = bias.size();
     const std::vector<float> gamma = vector(name + ".weight", channels);
     const std::vector<float> beta = vector(name + ".bias", channels);

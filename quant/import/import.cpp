@@ -73,14 +73,23 @@ Graph from_onnx(const std::vector<uint8_t>& bytes, const std::string& path,
   return read_onnx(bytes, onnx);
 }
 
+ReadTorchScript* torchscript_reader() {
+  try {
+    return reinterpret_cast<ReadTorchScript*>(torch_function(kReadTorchScript));
+  } catch (const Error& error) {
+    std::vector<std::string> problems = error.problems();
+    problems.emplace_back("models can be exported to ONNX instead (torch.onnx.export)");
+    throw Error(error.kind(), std::move(problems));
+  }
+}
+
 Graph from_torchscript(const std::vector<uint8_t>& bytes, const std::string& path,
                        const ImportOptions& options) {
   TorchScriptOptions script;
   script.name = fs::path(path).stem().string();
   script.input_shape = options.input_shape;
   script.resolution = options.resolution;
-  const auto read = reinterpret_cast<ReadTorchScript*>(torch_function(kReadTorchScript));
-  return *read(bytes, script);
+  return *torchscript_reader()(bytes, script);
 }
 
 }  // namespace

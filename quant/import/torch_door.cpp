@@ -16,8 +16,7 @@ void* torch_function(const std::string& name) {
   if (!std::filesystem::exists(path, error))
     throw Error(ErrorKind::External,
                 "this needs LibTorch, and mcunet was built without it: ./scripts/setup installs "
-                "libtorch-dev, then build with -DMCUNET_WITH_TORCH=ON. Models can be exported to "
-                "ONNX instead (torch.onnx.export)");
+                "libtorch-dev, then build with -DMCUNET_WITH_TORCH=ON");
   // Never closed: LibTorch does not survive that.
   void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (module == nullptr)

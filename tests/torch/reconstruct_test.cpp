@@ -11,6 +11,10 @@
 
 #include "libmcunet/reference/interpreter.h"
 #include "libmcunet/support/error.h"
+#include "libmcunet/tflite/reader.h"
+#include "libmcunet/tflite/strict.h"
+#include "libmcunet/tflite/writer.h"
+#include "quant/assemble.h"
 #include "quant/import/torch_door.h"
 #include "quant/prepare.h"
 #include "quant/quantize.h"
@@ -136,6 +140,46 @@ TEST_CASE("reconstruction brings the outputs nearer than rounding to nearest",
     CHECK(better > nearest + (bits == quant::WeightBits::Int4 ? 0.2 : 1));
     std::cout << (bits == quant::WeightBits::Int4 ? "int4" : "int8") << ": nearest " << nearest
               << " dB, reconstructed " << better << " dB\n";
+  }
+}
+
+TEST_CASE("reconstructed weights of 4 bits keep TensorFlow Lite's rules", "[torch][quantize]") {
+  for (const quant::WeightBits bits : {quant::WeightBits::Int4, quant::WeightBits::Mixed}) {
+    const Graph network = small_network(5);
+    const quant::Calibration samples = random_samples(network, 8, 1);
+    quant::QuantizeOptions options = with_reconstruction(20);
+    options.weights = bits;
+    // As if the weights were all of the flash: half of them must go to 4 bits.
+    options.measure_flash = [](const Graph& graph) {
+      int64_t bytes = 0;
+      for (const Tensor& tensor : graph.tensors)
+        bytes += tensor.is_constant() ? static_cast<int64_t>(tensor.byte_size()) : 0;
+      return bytes;
+    };
+    if (bits == quant::WeightBits::Mixed) {
+      quant::QuantizeOptions plain;
+      const int64_t int8 = options.measure_flash(quant::quantize(network, samples, plain).graph);
+      plain.weights = quant::WeightBits::Int4;
+      const int64_t int4 = options.measure_flash(quant::quantize(network, samples, plain).graph);
+      REQUIRE(int4 < int8);
+      options.max_flash = (int8 + int4) / 2;
+    }
+    const quant::Quantized quantized = quant::quantize(network, samples, options);
+    const Graph file = read_tflite(write_tflite(quant::compact(quantized.graph)), "net");
+    int narrow = 0, wide = 0;
+    for (const Op& op : file.ops) {
+      if (op.inputs.size() < 2 || !file.input(op, 1).is_constant()) continue;
+      (file.input(op, 1).dtype == DType::Int4 ? narrow : wide) += 1;
+    }
+    CAPTURE(static_cast<int>(bits), narrow, wide);
+    CHECK(narrow > 0);
+    CHECK(wide > 0);  // depthwise and 3×3 convolutions always
+    CHECK(strict_problems(file) == std::vector<std::string>{});
+    // The same network as before it was a file.
+    CHECK(quant::output_values(file, samples, 1) ==
+          quant::output_values(quantized.graph, samples, 1));
+    if (bits == quant::WeightBits::Mixed)
+      CHECK(options.measure_flash(quantized.graph) <= options.max_flash);
   }
 }
 

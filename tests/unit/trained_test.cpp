@@ -9,6 +9,7 @@
 
 #include "libmcunet/graph/operators.h"
 #include "libmcunet/netspec/build.h"
+#include "libmcunet/netspec/unfolded.h"
 #include "libmcunet/reference/interpreter.h"
 #include "libmcunet/support/error.h"
 #include "libmcunet/support/random.h"
@@ -202,4 +203,29 @@ TEST_CASE("trained graphs need a sound description", "[netspec]") {
   const Error error = build_error(network, small_weights());
   CHECK(error.kind() == ErrorKind::Unsupported);
   CHECK_THAT(error.what(), Contains("weight standardization"));
+}
+
+TEST_CASE("a graph unfolds to a state dict that folds to it again", "[netspec]") {
+  const NetworkDescription network = small_network();
+  const checkpoint::StateDict trained = small_weights();
+  const Graph graph = build_trained_graph(network, trained);
+  const checkpoint::StateDict unfolded = unfolded_state(network, graph);
+  // The names and shapes of a checkpoint.
+  REQUIRE(unfolded.size() == trained.size());
+  for (const auto& [name, tensor] : trained) {
+    CAPTURE(name);
+    REQUIRE(unfolded.count(name) == 1);
+    CHECK(unfolded.at(name).shape == tensor.shape);
+    CHECK(unfolded.at(name).dtype == tensor.dtype);
+  }
+  const Graph again = build_trained_graph(network, unfolded);
+  REQUIRE(again.tensors.size() == graph.tensors.size());
+  for (size_t i = 0; i < graph.tensors.size(); ++i) {
+    const Tensor& tensor = graph.tensors[i];
+    if (!tensor.is_constant()) continue;
+    CAPTURE(tensor.name);
+    for (int64_t n = 0; n < tensor.elements(); ++n)
+      REQUIRE(again.tensors[i].constant<float>()[n] ==
+              Approx(tensor.constant<float>()[n]).epsilon(1e-6));
+  }
 }

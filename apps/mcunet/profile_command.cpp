@@ -2,8 +2,10 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <set>
 
 #include "apps/mcunet/command.h"
+#include "apps/mcunet/profile_compiled.h"
 #include "apps/mcunet/profile_report.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/support/log.h"
@@ -25,7 +27,9 @@ struct ProfileCommand {
   InterfaceOptions interface;
   ScheduleOptions schedule;
   Gates gates;
+  std::vector<std::string> given;  // names of the options that were
   void run() const;
+  void run_compiled() const;
   std::vector<Rows> tables() const;
   void write_files(const Model& source, const Profile& result) const;
 };
@@ -77,13 +81,32 @@ void refit(const Model& source, Profile& profile) {
   Log().info("wrote " + path.string());
 }
 
+// What is decided when a model is compiled, or needs the model, has no meaning here.
+void ProfileCommand::run_compiled() const {
+  static const std::set<std::string> taken = {"--emulate",  "--caches",       "--json",
+                                              "--target",   "--sram",         "--flash",
+                                              "--clock",    "--reserve-sram", "--reserve-flash",
+                                              "--max-sram", "--max-flash",    "--max-latency"};
+  std::vector<std::string> problems;
+  for (const std::string& name : given) {
+    if (taken.count(name) == 0)
+      problems.push_back(name + " needs the model; " + model + " is compiled already");
+  }
+  if (!problems.empty()) throw Error(ErrorKind::Usage, problems);
+  const bool target_given = std::count(given.begin(), given.end(), "--target") > 0;
+  profile_compiled(model, target, {emulate, caches, json, target_given}, gates);
+}
+
 void ProfileCommand::run() const {
   if (json + csv + md > 1)
     throw Error(ErrorKind::Usage, "--json, --csv and --md exclude each other");
-  if (caches && !emulate) throw Error(ErrorKind::Usage, "--caches needs --emulate");
+  // Linked firmware is emulated in any case.
+  if (caches && !emulate && !is_compiled(model))
+    throw Error(ErrorKind::Usage, "--caches needs --emulate");
   if (calibrate && measured.empty())
     throw Error(ErrorKind::Usage, "--calibrate needs --measured FILE");
   gates.parse();
+  if (is_compiled(model)) return run_compiled();
   const std::vector<Rows> rows = tables();
   const Model source = load_model(model);
   compiler::CompileOptions options = target.compile_options(source.stem, interface.passes());
@@ -122,8 +145,10 @@ void add_profile(CLI::App& app) {
   sub->footer(
       examples({"mcunet profile model.tflite", "mcunet profile model.tflite --html profile.html",
                 "mcunet profile model.tflite --engine all --max-sram 256k"}));
-  sub->add_option("model", command->model,
-                  ".tflite file, or the .json of an MCUNet network (random weights)")
+  sub->add_option(
+         "model", command->model,
+         ".tflite file, or the .json of an MCUNet network (random weights); a folder of mcunet "
+         "compile, or its firmware (.elf)")
       ->required();
   command->schedule.add_to(*sub);
   sub->add_flag("--emulate", command->emulate,
@@ -157,7 +182,13 @@ void add_profile(CLI::App& app) {
   command->interface.add_to(*sub);
   command->target.add_to(*sub);
   command->gates.add_to(*sub, true);
-  sub->callback([command] { command->run(); });
+  sub->callback([command, sub] {
+    for (const CLI::Option* option : sub->get_options()) {
+      if (option->count() > 0 && option->nonpositional())
+        command->given.push_back(option->get_name());
+    }
+    command->run();
+  });
 }
 
 }  // namespace mcunet::app

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "apps/mcunet/command.h"
 #include "apps/mcunet/profile_report.h"
 #include "libmcunet/graph/operators.h"
@@ -23,46 +25,6 @@ ordered_json cycles_json(const CycleCount& cycles) {
           {"load_misses", caches.load_misses},
           {"store_misses", caches.store_misses},
           {"write_backs", caches.write_backs}};
-}
-
-ordered_json emulator_json(const Measurement& measurement) {
-  ordered_json functions = ordered_json::array();
-  for (const FunctionCount& function : measurement.functions) {
-    functions.push_back({{"name", function.name},
-                         {"instructions", function.instructions},
-                         {"calls", function.calls},
-                         {"cycles", function.cycles.core},
-                         {"memory_cycles", function.cycles.memory()},
-                         {"timing", cycles_json(function.cycles)}});
-  }
-  return {{"instructions", measurement.instructions},
-          {"cycles", measurement.cycles.core},
-          {"memory_cycles", measurement.cycles.memory()},
-          {"timing", cycles_json(measurement.cycles)},
-          {"stack_used", measurement.stack},
-          {"functions", functions}};
-}
-
-ordered_json latency_json(const Profile& profile, const Board& board) {
-  const BoardFactor& factor = profile.factor;
-  ordered_json out = {{"ms", profile.ms},
-                      {"low_ms", profile.ms * factor.bar.low},
-                      {"high_ms", profile.ms * factor.bar.high},
-                      {"cycles", profile.board_cycles()},
-                      {"core_cycles", profile.cycles},
-                      {"source", profile.measurement ? "emulator" : "model"},
-                      {"calibration", nullptr}};
-  if (!board.is_host()) {
-    out["calibration"] = {{"id", factor.id},
-                          {"factor", factor.factor},
-                          {"points", factor.points},
-                          {"mape", factor.mape}};
-  }
-  if (profile.measurement && profile.measurement->cycles.memory() > 0) {
-    out["simulated_ms"] =
-        to_ms(static_cast<double>(profile.measurement->cycles.with_caches()), board);
-  }
-  return out;
 }
 
 ordered_json error_json(const FitError& error) {
@@ -115,6 +77,47 @@ ordered_json groups_json(const Profile& profile, const std::vector<LayerGroup>& 
 
 }  // namespace
 
+ordered_json emulator_json(const Measurement& measurement) {
+  ordered_json functions = ordered_json::array();
+  for (const FunctionCount& function : measurement.functions) {
+    functions.push_back({{"name", function.name},
+                         {"instructions", function.instructions},
+                         {"calls", function.calls},
+                         {"cycles", function.cycles.core},
+                         {"memory_cycles", function.cycles.memory()},
+                         {"timing", cycles_json(function.cycles)}});
+  }
+  return {{"instructions", measurement.instructions},
+          {"cycles", measurement.cycles.core},
+          {"memory_cycles", measurement.cycles.memory()},
+          {"timing", cycles_json(measurement.cycles)},
+          {"stack_used", measurement.stack},
+          {"functions", functions}};
+}
+
+ordered_json latency_json(const Board& board, int64_t cycles, const BoardFactor& factor,
+                          const std::optional<Measurement>& measurement) {
+  const double board_cycles = static_cast<double>(cycles) * factor.factor;
+  const double ms = to_ms(board_cycles, board);
+  ordered_json out = {{"ms", ms},
+                      {"low_ms", ms * factor.bar.low},
+                      {"high_ms", ms * factor.bar.high},
+                      {"cycles", std::llround(board_cycles)},
+                      {"core_cycles", cycles},
+                      {"source", measurement ? "emulator" : "model"},
+                      {"calibration", nullptr}};
+  if (!board.is_host()) {
+    out["calibration"] = {{"id", factor.id},
+                          {"factor", factor.factor},
+                          {"points", factor.points},
+                          {"mape", factor.mape}};
+  }
+  if (measurement && measurement->cycles.memory() > 0) {
+    out["simulated_ms"] = to_ms(static_cast<double>(measurement->cycles.with_caches()), board);
+  }
+  return out;
+}
+
 ordered_json profile_json(const Model& source, const Profile& profile, bool latency_fits) {
   const Board& board = profile.board();
   ordered_json out = document("profile");
@@ -137,7 +140,7 @@ ordered_json profile_json(const Model& source, const Profile& profile, bool late
   }
   out["sram"] = sram_json(profile.model);
   out["flash"] = flash_json(profile.flash);
-  out["latency"] = latency_json(profile, board);
+  out["latency"] = latency_json(board, profile.cycles, profile.factor, profile.measurement);
   if (!profile.engines.empty()) out["engines"] = engines_json(profile.engines);
   if (profile.on_board) {
     out["measured"] = {{"cycles", profile.on_board->total},

@@ -93,31 +93,9 @@ Table measured_table(const Profile& profile) {
   return table;
 }
 
-void print_latency(const Profile& profile, const Board& board) {
-  const BoardFactor& factor = profile.factor;
-  std::cout << "latency:  " << format_fixed(profile.ms, 1) << " ms ("
-            << range_ms(profile.ms, factor.bar) << "), " << group_digits(profile.board_cycles())
-            << " cycles at " << board.clock_hz / 1000000 << " MHz\n          "
-            << group_digits(profile.cycles) << " cycles of the core, "
-            << (profile.measurement ? "emulated" : "estimated from the shapes") << ", times "
-            << format_fixed(factor.factor, 3) << " for flash and caches (" << factor.points
-            << (factor.points == 1 ? " network; " : " networks; ") << factor.note << ")\n";
-  if (profile.measurement && profile.measurement->cycles.memory() > 0) {
-    const auto cycles = static_cast<double>(profile.measurement->cycles.with_caches());
-    std::cout << "          " << format_fixed(to_ms(cycles, board), 1)
-              << " ms with flash and caches simulated instead\n";
-  }
-}
+}  // namespace
 
-std::string verdict(bool fits, const char* what, int64_t needed, int64_t available) {
-  const std::string text =
-      std::string(what) + " " + group_digits(needed) + " of " + group_digits(available) + " B";
-  return fits ? text + " fits"
-              : text + " does NOT fit, " + group_digits(needed - available) + " B too much";
-}
-
-Table function_table(const Profile& profile) {
-  const Measurement& measured = *profile.measurement;
+Table function_table(const Measurement& measured) {
   const auto number = [](uint64_t value) { return group_digits(static_cast<int64_t>(value)); };
   const uint64_t total = measured.cycles.with_caches();
   const bool caches = measured.cycles.memory() > 0;
@@ -141,24 +119,49 @@ Table function_table(const Profile& profile) {
   return functions;
 }
 
-void print_measurement(const Profile& profile) {
-  const Measurement& measured = *profile.measurement;
+void print_measurement(const Measurement& measured, int64_t macs_in_all, int64_t stack) {
   const auto number = [](uint64_t value) { return group_digits(static_cast<int64_t>(value)); };
-  const bool caches = measured.cycles.memory() > 0;
-  const auto macs_in_all = static_cast<double>(total_macs(profile.model.graph));
-  std::cout << function_table(profile).to_string()
+  std::cout << function_table(measured).to_string()
             << "\nemulated: " << number(measured.instructions) << " instructions, "
             << number(measured.cycles.core) << " cycles";
-  if (caches) std::cout << " and " << number(measured.cycles.memory()) << " of caches and memory";
+  if (measured.cycles.memory() > 0)
+    std::cout << " and " << number(measured.cycles.memory()) << " of caches and memory";
   if (macs_in_all > 0) {
-    std::cout << ", " << format_fixed(static_cast<double>(measured.cycles.core) / macs_in_all, 2)
+    std::cout << ", "
+              << format_fixed(
+                     static_cast<double>(measured.cycles.core) / static_cast<double>(macs_in_all),
+                     2)
               << " cycles per MAC";
   }
-  std::cout << "; stack used " << group_digits(measured.stack) << " of "
-            << group_digits(profile.model.sram.stack) << " B\n";
+  std::cout << "; stack used " << group_digits(measured.stack);
+  if (stack > 0) std::cout << " of " << group_digits(stack);
+  std::cout << " B\n";
 }
 
-}  // namespace
+void print_latency(const Board& board, int64_t cycles, const BoardFactor& factor,
+                   const std::optional<Measurement>& measurement) {
+  const double board_cycles = static_cast<double>(cycles) * factor.factor;
+  const double ms = to_ms(board_cycles, board);
+  std::cout << "latency:  " << format_fixed(ms, 1) << " ms (" << range_ms(ms, factor.bar) << "), "
+            << group_digits(std::llround(board_cycles)) << " cycles at " << board.clock_hz / 1000000
+            << " MHz\n          " << group_digits(cycles) << " cycles of the core, "
+            << (measurement ? "emulated" : "estimated from the shapes") << ", times "
+            << format_fixed(factor.factor, 3) << " for flash and caches (" << factor.points
+            << (factor.points == 1 ? " network; " : " networks; ") << factor.note << ")\n";
+  if (measurement && measurement->cycles.memory() > 0) {
+    std::cout << "          "
+              << format_fixed(to_ms(static_cast<double>(measurement->cycles.with_caches()), board),
+                              1)
+              << " ms with flash and caches simulated instead\n";
+  }
+}
+
+std::string verdict(bool fits, const char* what, int64_t needed, int64_t available) {
+  const std::string text =
+      std::string(what) + " " + group_digits(needed) + " of " + group_digits(available) + " B";
+  return fits ? text + " fits"
+              : text + " does NOT fit, " + group_digits(needed - available) + " B too much";
+}
 
 Rows parse_rows(const std::string& name) {
   if (name == "layer") return Rows::Layer;
@@ -312,11 +315,14 @@ void print_report(const Model& source, const Profile& profile, const std::vector
     std::cout << profile_table(profile, rows, true).to_string() << "\n";
   std::cout << memory_table(profile.model, profile.flash) << "\n"
             << schedule_table(profile, board).to_string() << "\n";
-  if (profile.measurement) print_measurement(profile);
+  if (profile.measurement) {
+    print_measurement(*profile.measurement, total_macs(profile.model.graph),
+                      profile.model.sram.stack);
+  }
   if (profile.on_board) std::cout << measured_table(profile).to_string() << "\n";
   if (!profile.engines.empty()) std::cout << engine_table(profile).to_string() << "\n";
   if (board.is_host()) return;
-  print_latency(profile, board);
+  print_latency(board, profile.cycles, profile.factor, profile.measurement);
   std::cout << "fits:     "
             << verdict(profile.fits_sram, "SRAM", profile.model.sram.total(), board.sram_bytes)
             << "; "
@@ -342,7 +348,8 @@ std::vector<HtmlTable> html_tables(const Profile& profile) {
   }
   if (profile.measurement) {
     tables.push_back({"Functions on the emulated core",
-                      "Of each function itself, without those it calls.", function_table(profile)});
+                      "Of each function itself, without those it calls.",
+                      function_table(*profile.measurement)});
   }
   tables.push_back({"Schedules", "", schedule_table(profile, profile.board())});
   return tables;

@@ -27,6 +27,20 @@ std::vector<HtmlTable> html_tables(const Profile& profile);
 
 nlohmann::ordered_json profile_json(const Model& source, const Profile& profile, bool latency_fits);
 
+// ---- parts that reports of compiled firmware have too
+
+// Instructions and cycles per function.
+Table function_table(const Measurement& measured);
+// That table and the sums; `stack` is the bound, 0 where it is not known.
+void print_measurement(const Measurement& measured, int64_t macs_in_all, int64_t stack);
+void print_latency(const Board& board, int64_t cycles, const BoardFactor& factor,
+                   const std::optional<Measurement>& measurement);
+std::string verdict(bool fits, const char* what, int64_t needed, int64_t available);
+
+nlohmann::ordered_json emulator_json(const Measurement& measurement);
+nlohmann::ordered_json latency_json(const Board& board, int64_t cycles, const BoardFactor& factor,
+                                    const std::optional<Measurement>& measurement);
+
 // Layers that take time and of which --measured has no count, by index.
 std::vector<std::string> unmeasured_layers(const Profile& profile);
 

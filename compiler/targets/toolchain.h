@@ -31,6 +31,9 @@ std::filesystem::path build_firmware(const CompiledModel& model,
                                      const std::filesystem::path& directory,
                                      const std::vector<SourceFile>& network = {});
 
+// `make firmware` in a folder that has been written. Throws likewise.
+void make_firmware(const std::filesystem::path& directory);
+
 // The same for the host runner (template host_runner.c).
 std::filesystem::path build_host_runner(const CompiledModel& model,
                                         const std::filesystem::path& directory,

@@ -51,7 +51,7 @@ class Comparison {
     // A bar that would dwarf all others is cut off.
     std::sort(ends.begin(), ends.end());
     double most = ends.empty() ? 0 : ends.back();
-    if (ends.size() > 1 && most > kDwarfs * ends[ends.size() - 2])
+    if (ends.size() > 2 && most > kDwarfs * ends[ends.size() - 2])
       most = kCutAt * ends[ends.size() - 2];
     const bool limited = measure.limit > 0 && measure.limit < 4 * most;
     if (limited) most = std::max(most, measure.limit);
@@ -90,7 +90,7 @@ class Comparison {
                      middle = top + kBarHeight / 2;
         out_ += svg::path("M" + svg::number(from) + " " + svg::number(middle - 40) + "v8M" +
                               svg::number(from) + " " + svg::number(middle) + "H" +
-                              svg::number(to) + "m0 -4v8",
+                              svg::number(to) + (bar.high > most ? "" : "m0 -4v8"),
                           "range");
         end = std::max(end, to - left);
       }

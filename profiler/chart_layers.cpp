@@ -126,7 +126,7 @@ class CyclesChart {
                            share.name + "\n" + group_digits(share.cycles) + " cycles, " + part});
       const std::string words = share.name + " " + part;
       room -= 360 + svg::text_length(words) * (kCharacter - 4);
-      if (share.cycles > 0 && room > 0) entries.push_back({share.style, words});
+      if (share.cycles * 2000 >= all_ && room > 0) entries.push_back({share.style, words});
     }
     out_ += stacked_bar(kLeft, 100, kRight - kLeft, 280, static_cast<double>(all_), stretches);
     out_ += legend(kLeft, 600, entries);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "libmcunet/emulator/board_caches.h"
 #include "libmcunet/support/table.h"
@@ -114,7 +115,7 @@ class Roofline {
   void draw_roofs() {
     const Board& board = profile_.board();
     const double load = load_bytes_per_cycle(board), flash = flash_bytes_per_cycle(board);
-    if (flash > 0)
+    if (flash > 0 && flash < 0.95 * load)  // else one line hides the other
       draw_slope(flash, "slow", "all of it from flash: " + format_fixed(flash, 1) + " B per cycle");
     const double knee = load > 0 ? kMostMacs / load : 0;
     if (load > 0) draw_slope(load, "roof", "load ports: " + format_fixed(load, 0) + " B per cycle");
@@ -137,10 +138,17 @@ class Roofline {
                               " MACs per byte\n" + format_fixed(100 * share, 1) + " % of the time");
     }
     // The layers that take most are named.
+    constexpr Tenths kApart = 170;
+    std::vector<std::pair<Tenths, Tenths>> named;
     for (size_t i = 0; i < std::min<size_t>(points_.size(), 4); ++i) {
-      const Point& point = points_[i];
-      out_ += svg::text(x(point.intensity), y(point.speed) + 40, std::to_string(point.layer),
-                        "mid small ondark strong");
+      const Tenths at = x(points_[i].intensity), height = y(points_[i].speed);
+      const bool free = std::none_of(named.begin(), named.end(), [&](const auto& other) {
+        return std::abs(other.first - at) < kApart && std::abs(other.second - height) < kApart;
+      });
+      if (!free) continue;
+      named.emplace_back(at, height);
+      out_ +=
+          svg::text(at, height + 40, std::to_string(points_[i].layer), "mid small ondark strong");
     }
     std::vector<LegendEntry> entries;
     const Graph& graph = profile_.model.graph;

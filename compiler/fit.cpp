@@ -93,6 +93,10 @@ std::vector<Alternative> alternatives(const CompiledModel& model) {
   std::vector<Alternative> found;
   for (const Kind& kind : kKinds) {
     if (model.options.input_rows && kind.kind != ScheduleKind::Stream) continue;
+    if (kind.kind == model.options.schedule) {  // the model itself
+      found.push_back({kind.name, model.sram, estimated_cycles(model), model.recomputed_macs});
+      continue;
+    }
     CompileOptions options = model.options;
     options.schedule = kind.kind;
     try {

@@ -80,19 +80,26 @@ FitError error_of(const std::vector<Sample>& samples, const std::vector<double>&
   return error;
 }
 
-// 97.5th percentile of Student's t distribution (two-sided 95 %), by degrees of freedom from 1.
-double student_t(size_t freedom) {
-  static const double table[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306,
+// Two-sided percentile of Student's t distribution, by degrees of freedom from 1.
+double student_t(size_t freedom, Coverage coverage) {
+  static const double of_95[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306,
                                  2.262,  2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
                                  2.110,  2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064};
-  const size_t last = std::size(table) - 1;
-  return freedom == 0 ? table[0] : freedom - 1 > last ? 2.06 : table[freedom - 1];
+  static const double of_90[] = {6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860,
+                                 1.833, 1.812, 1.796, 1.782, 1.771, 1.761, 1.753, 1.746,
+                                 1.740, 1.734, 1.729, 1.725, 1.721, 1.717, 1.714, 1.711};
+  static_assert(std::size(of_95) == std::size(of_90), "one row per degree of freedom");
+  const bool wide = coverage == Coverage::Nominal95;
+  if (freedom > std::size(of_95)) return wide ? 2.06 : 1.71;
+  const size_t row = std::max<size_t>(freedom, 1) - 1;
+  return wide ? of_95[row] : of_90[row];
 }
 
-// 95 % prediction interval of the logarithms of measured over held-out estimate. They need not be
+// Prediction interval of the logarithms of measured over held-out estimate. They need not be
 // centred: the bar is asymmetric. They are not quite normal either: of the networks held out, an
-// interval of 90 % held only 89 % (108 of 121), which is why it is one of 95 %.
-RelativeBar bar_of(const std::vector<Sample>& samples, const std::vector<double>& estimates) {
+// interval of 90 % holds fewer (docs/calibration.md counts them), which is why it is one of 95 %.
+RelativeBar bar_of(const std::vector<Sample>& samples, const std::vector<double>& estimates,
+                   Coverage coverage) {
   std::vector<double> logs;
   for (size_t i = 0; i < samples.size(); ++i) {
     if (estimates[i] > 0) logs.push_back(std::log(samples[i].target / estimates[i]));
@@ -103,7 +110,7 @@ RelativeBar bar_of(const std::vector<Sample>& samples, const std::vector<double>
   for (const double value : logs) mean += value / n;
   for (const double value : logs) square += std::pow(value - mean, 2);
   const double half =
-      student_t(logs.size() - 1) * std::sqrt(square / (n - 1)) * std::sqrt(1 + 1 / n);
+      student_t(logs.size() - 1, coverage) * std::sqrt(square / (n - 1)) * std::sqrt(1 + 1 / n);
   return {std::exp(mean - half), std::exp(mean + half)};
 }
 
@@ -247,7 +254,7 @@ EngineEstimate estimate_engine(const NetworkShape& shape, const std::string& eng
   const std::vector<Sample> time = time_samples(all, *nearest), sram = sram_samples(all, *nearest),
                             flash = flash_samples(all, *nearest);
   const std::vector<double> held_out = held_out_estimates(time);
-  estimate.bar = bar_of(time, held_out);
+  estimate.bar = bar_of(time, held_out, Coverage::Nominal95);
   estimate.time_error = error_of(time, held_out);
   estimate.sram_error = error_of(sram, sram_estimates(engine, sram));
   estimate.flash_error = error_of(flash, held_out_estimates(flash));
@@ -270,7 +277,7 @@ EngineEstimate estimate_engine(const NetworkShape& shape, const std::string& eng
   return estimate;
 }
 
-std::vector<EngineFit> engine_fits() {
+std::vector<EngineFit> engine_fits(Coverage coverage) {
   const Measurements all = published_measurements();
   std::vector<EngineFit> fits;
   for (const MeasuredFit& measured : all.fits) {
@@ -287,7 +294,7 @@ std::vector<EngineFit> engine_fits() {
       const std::vector<Sample> rest = without(time, time[i].network);
       const double cycles_to_ms = measured.points[i].ms / measured.points[i].cycles();
       fit.held_out.push_back({time[i].network, measured.points[i].ms, estimates[i] * cycles_to_ms,
-                              bar_of(rest, held_out_estimates(rest))});
+                              bar_of(rest, held_out_estimates(rest), coverage)});
     }
     fits.push_back(std::move(fit));
   }

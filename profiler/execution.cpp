@@ -42,7 +42,8 @@ bool left_arena(int exit_code) {
   return exit_code == 128 + SIGSEGV || exit_code == 128 + SIGBUS || exit_code == 7;
 }
 
-// Adds up calls that follow each other.
+}  // namespace
+
 void append(Measurement& sum, const Measurement& call) {
   sum.instructions += call.instructions;
   sum.cycles += call.cycles;
@@ -60,8 +61,6 @@ void append(Measurement& sum, const Measurement& call) {
     }
   }
 }
-
-}  // namespace
 
 CallCount& operator+=(CallCount& sum, const CallCount& count) {
   sum.instructions += count.instructions;

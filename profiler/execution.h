@@ -48,6 +48,9 @@ struct CallCount {
 
 CallCount& operator+=(CallCount& sum, const CallCount& count);
 
+// Adds a call that follows those of `sum`. Functions keep their order of first appearance.
+void append(Measurement& sum, const Measurement& call);
+
 // The firmware on the emulated core, started up and past its self-test.
 class FirmwareProgram {
  public:

@@ -43,7 +43,7 @@ Measurements read(const json& document) {
   }
   for (const json& entry : document.at("emulated")) {
     all.emulated.push_back({entry.at("board"), entry.at("network"), entry.at("measured_cycles"),
-                            entry.at("emulated_cycles")});
+                            entry.at("emulated_cycles"), entry.at("source")});
   }
   for (const json& entry : document.at("pairs"))
     all.pairs.push_back({entry.at("engine"), entry.at("network"), entry.at("f746_to_h743")});

@@ -28,6 +28,7 @@ struct MeasuredFit {
 struct EmulatedPoint {
   std::string board, network;
   double measured_cycles = 0, emulated_cycles = 0;
+  size_t source = 0;  // index into Measurements::sources
 };
 
 // Cycles on an STM32F746 over cycles on an STM32H743.

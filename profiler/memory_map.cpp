@@ -38,43 +38,52 @@ constexpr double kDamping = 0.7;
 constexpr double kNear = 1.35;
 
 // Okabe and Ito's colours, which remain distinct with any kind of colour vision; blue in three
-// shades, to tell a tensor from its neighbours.
+// shades, to tell a tensor from its neighbours. All inside .arena-map, so that it can stand in a
+// page.
 const char* const kStyle = R"(<style>
-text{font-family:system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;font-size:11px;fill:#1f2328}
-.title{font-size:20px;font-weight:600}
-.sub{font-size:13px}
-.muted{fill:#59636e}
-.small{font-size:10px}
-.end{text-anchor:end}
-.mid{text-anchor:middle}
-.strong{font-weight:600}
-.in{fill:#111}
-.in0{fill:#fff}
-.halo{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
-.inring{paint-order:stroke;stroke:#e69f00;stroke-width:3px;stroke-linejoin:round}
-.background{fill:#fff}
-.grid{stroke:#d8dee4;stroke-width:.6}
-.axis{stroke:#59636e;stroke-width:1}
-.border{stroke:#1f2328;stroke-width:.5;stroke-opacity:.2}
-.a0{fill:#1b5e9e}
-.a1{fill:#8ec6f0}
-.a2{fill:#4d97d6}
-.ring{fill:#e69f00}
-.scratch{fill:#009e73}
-.shape{stroke:#fff;stroke-width:.8;stroke-linejoin:round}
-.empty{fill-opacity:.16;stroke-opacity:0}
-.slot{stroke:#111;stroke-width:.5;stroke-opacity:.45;fill:none}
-.rows{fill:#e69f00}
-.peak{fill:#d55e00}
-.peakband{fill:#d55e00;fill-opacity:.13}
-.peakline{stroke:#d55e00;stroke-width:1.2}
-.arena{stroke:#1f2328;stroke-width:1}
-.bound{stroke:#d55e00;stroke-width:1.6;stroke-dasharray:7 4;fill:none}
-.limit{stroke:#1f2328;stroke-width:1.6;stroke-dasharray:2 3}
-@media (prefers-color-scheme:dark){
-text{fill:#e6edf3}.muted{fill:#9198a1}.in{fill:#111}.in0{fill:#fff}
-.background{fill:#0d1117}.grid{stroke:#2a313c}.axis{stroke:#9198a1}.border{stroke:#e6edf3}
-.shape,.halo{stroke:#0d1117}.arena,.limit{stroke:#e6edf3}.a0{fill:#2b6cb0}
+.arena-map text{font-family:system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;font-size:11px;fill:#1f2328}
+.arena-map .title{font-size:20px;font-weight:600}
+.arena-map .sub{font-size:13px}
+.arena-map .muted{fill:#59636e}
+.arena-map .small{font-size:10px}
+.arena-map .end{text-anchor:end}
+.arena-map .mid{text-anchor:middle}
+.arena-map .strong{font-weight:600}
+.arena-map .in{fill:#111}
+.arena-map .in0{fill:#fff}
+.arena-map .halo{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
+.arena-map .inring{paint-order:stroke;stroke:#e69f00;stroke-width:3px;stroke-linejoin:round}
+.arena-map .background{fill:#fff}
+.arena-map .grid{stroke:#d8dee4;stroke-width:.6}
+.arena-map .axis{stroke:#59636e;stroke-width:1}
+.arena-map .border{stroke:#1f2328;stroke-width:.5;stroke-opacity:.2}
+.arena-map .a0{fill:#1b5e9e}
+.arena-map .a1{fill:#8ec6f0}
+.arena-map .a2{fill:#4d97d6}
+.arena-map .ring{fill:#e69f00}
+.arena-map .scratch{fill:#009e73}
+.arena-map .shape{stroke:#fff;stroke-width:.8;stroke-linejoin:round}
+.arena-map .empty{fill-opacity:.16;stroke-opacity:0}
+.arena-map .slot{stroke:#111;stroke-width:.5;stroke-opacity:.45;fill:none}
+.arena-map .rows{fill:#e69f00}
+.arena-map .peak{fill:#d55e00}
+.arena-map .peakband{fill:#d55e00;fill-opacity:.13}
+.arena-map .peakline{stroke:#d55e00;stroke-width:1.2}
+.arena-map .arena{stroke:#1f2328;stroke-width:1}
+.arena-map .bound{stroke:#d55e00;stroke-width:1.6;stroke-dasharray:7 4;fill:none}
+.arena-map .limit{stroke:#1f2328;stroke-width:1.6;stroke-dasharray:2 3}
+@media screen and (prefers-color-scheme:dark){
+.arena-map text{fill:#e6edf3}
+.arena-map .muted{fill:#9198a1}
+.arena-map .in{fill:#111}
+.arena-map .in0{fill:#fff}
+.arena-map .background{fill:#0d1117}
+.arena-map .grid{stroke:#2a313c}
+.arena-map .axis{stroke:#9198a1}
+.arena-map .border{stroke:#e6edf3}
+.arena-map .shape,.arena-map .halo{stroke:#0d1117}
+.arena-map .arena,.arena-map .limit{stroke:#e6edf3}
+.arena-map .a0{fill:#2b6cb0}
 }
 </style>
 )";
@@ -209,9 +218,9 @@ class MemoryMap {
 
   std::string draw() {
     const Tenths width = right() + kRight, height = kTop + kPlotHeight + kBelow;
-    out_ = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + svg::number(width) + " " +
-           svg::number(height) + "\" width=\"" + svg::number(width) + "\" height=\"" +
-           svg::number(height) + "\" role=\"img\">\n";
+    out_ = "<svg class=\"arena-map\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " +
+           svg::number(width) + " " + svg::number(height) + "\" width=\"" + svg::number(width) +
+           "\" height=\"" + svg::number(height) + "\" role=\"img\">\n";
     out_ +=
         "<title>" + svg::escape("Arena of " + model_.options.name + " over time") + "</title>\n";
     out_ += kStyle;

@@ -11,8 +11,7 @@ namespace mcunet::svg {
 using Tenths = int64_t;
 std::string number(Tenths value);
 
-// For text and attribute values of XML 1.0: what it cannot hold (control characters, bytes that are
-// not UTF-8) becomes U+FFFD.
+// escape_xml().
 std::string escape(const std::string& text);
 
 // Columns that the text takes: code points of UTF-8.
@@ -23,6 +22,8 @@ int64_t text_length(const std::string& text);
 std::string rect(Tenths x, Tenths y, Tenths width, Tenths height, const std::string& style,
                  const std::string& tooltip = "");
 std::string line(Tenths x1, Tenths y1, Tenths x2, Tenths y2, const std::string& style);
+std::string circle(Tenths x, Tenths y, Tenths radius, const std::string& style,
+                   const std::string& tooltip = "");
 // `path` is the attribute d.
 std::string path(const std::string& path, const std::string& style,
                  const std::string& tooltip = "");

@@ -412,8 +412,9 @@ std::string memory_table(const compiler::CompiledModel& model,
   const compiler::SramAccount& sram = model.sram;
   Table table({{"SRAM"}, {"bytes", Align::Right}, {""}});
   const std::string bound =
-      sram.arena == sram.lower_bound
-          ? "the least this schedule can have"
+      sram.arena == sram.lower_bound ? "the least this schedule can have"
+      : model.options.schedule == compiler::ScheduleKind::Auto
+          ? "with rows in turn at least " + group_digits(sram.lower_bound)
           : "at least " + group_digits(sram.lower_bound) + " for this schedule";
   table.add_row({"arena", group_digits(sram.arena),
                  "activations " + group_digits(sram.activations) + ", scratch " +

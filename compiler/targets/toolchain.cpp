@@ -62,20 +62,32 @@ bool cross_compiler_available() {
   return find_program("arm-none-eabi-gcc").has_value() && find_program("make").has_value();
 }
 
+namespace {
+
+void require_cross_compiler() {
+  if (cross_compiler_available()) return;
+  throw Error(ErrorKind::External,
+              "arm-none-eabi-gcc and make are needed to build firmware; ./scripts/setup installs "
+              "gcc-arm-none-eabi, libnewlib-arm-none-eabi and make");
+}
+
+}  // namespace
+
+void make_firmware(const std::filesystem::path& directory) {
+  require_cross_compiler();
+  run_or_throw({"make", "firmware"}, directory, "building the firmware");
+}
+
 std::filesystem::path build_firmware(const CompiledModel& model,
                                      const std::filesystem::path& directory,
                                      const std::vector<SourceFile>& network) {
-  if (!cross_compiler_available()) {
-    throw Error(ErrorKind::External,
-                "arm-none-eabi-gcc and make are needed to build firmware; ./scripts/setup installs "
-                "gcc-arm-none-eabi, libnewlib-arm-none-eabi and make");
-  }
+  require_cross_compiler();
   CompiledModel roomy = model;
   roomy.options.board = roomy_board(model);
   EmitOptions options;
   options.firmware = true;
   write_sources(emit_sources(roomy, options, network), directory);
-  run_or_throw({"make", "firmware"}, directory, "building the firmware");
+  make_firmware(directory);
   return directory / (model.name + ".elf");
 }
 

@@ -37,6 +37,8 @@ enum class HostCode : uint8_t {
   Vectors,  // the inner loops four words at a time (SSE2) where the machine can: the same bits in
             // less time, for many inferences
 };
+// `make firmware` in a folder that has been written. Throws likewise.
+void make_firmware(const std::filesystem::path& directory);
 
 // The same for the host runner (template host_runner.c).
 std::filesystem::path build_host_runner(const CompiledModel& model,

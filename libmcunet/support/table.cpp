@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "libmcunet/support/xml_text.h"
+
 namespace mcunet {
 namespace {
 
@@ -117,6 +119,25 @@ std::string Table::to_markdown() const {
     text += "\n";
   }
   return text;
+}
+
+std::string Table::to_html() const {
+  const auto line = [this](const char* element, const auto& text_of) {
+    std::string text = "<tr>";
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      text += "<" + std::string(element) +
+              (columns_[i].align == Align::Right ? " class=\"r\">" : ">") + escape_xml(text_of(i)) +
+              "</" + element + ">";
+    }
+    return text + "</tr>\n";
+  };
+  std::string text = "<table>\n<thead>" +
+                     line("th", [this](size_t i) { return columns_[i].title; }) +
+                     "</thead>\n<tbody>\n";
+  for (const auto& row : rows_) {
+    if (!row.empty()) text += line("td", [&row](size_t i) { return row[i]; });
+  }
+  return text + "</tbody>\n</table>\n";
 }
 
 std::string group_digits(int64_t value) { return group_decimal_digits(std::to_string(value)); }

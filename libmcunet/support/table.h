@@ -30,6 +30,8 @@ class Table {
   std::string to_string() const;
   std::string to_csv() const;       // RFC 4180, without rules
   std::string to_markdown() const;  // without rules
+  // <table>…</table>, also well-formed XML; cells to the right have the class "r". Without rules.
+  std::string to_html() const;
 
  private:
   std::vector<Column> columns_;

@@ -182,7 +182,7 @@ at::Tensor activate(const at::Tensor& x, ActivationFunction activation) {
 at::Tensor batch_norm(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta,
                       double eps, ActivationFunction activation, Communicator& workers,
                       Moments* moments) {
-  if (!x.is_cpu()) {  // one worker only: the door sees to that
+  if (!x.is_cpu()) {  // moments of this process alone, as is usual on GPUs
     const auto [variance, mean] = at::var_mean(x, {0, 1, 2}, false);
     if (moments != nullptr) *moments = {mean.detach(), variance.detach(), x.numel() / x.size(3)};
     return activate((x - mean) * (variance + eps).rsqrt() * gamma + beta, activation);

@@ -55,6 +55,13 @@ at::Tensor fingerprint(const std::string& identity) {
   return numbers;
 }
 
+at::Device device_of(const std::string& name) {
+  if (name == "cpu" || (name == "auto" && !at::hasCUDA())) return at::kCPU;
+  if (at::hasCUDA()) return at::kCUDA;
+  throw Error(ErrorKind::Usage,
+              "--device cuda: LibTorch finds no GPU here, or is built without CUDA as Debian's is");
+}
+
 void put(checkpoint::StateDict& state, const std::string& name, const at::Tensor& value) {
   for (auto& [_, tensor] : to_state_dict({{name, value}})) state[name] = tensor;
 }
@@ -69,8 +76,9 @@ class Loop {
         hooks_(hooks),
         processes_(processes),
         identity_(fingerprint(identity)),
-        weights_(start, true),
-        moments_(start, false),
+        device_(device_of(options_.device)),
+        weights_(start, true, device_),
+        moments_(start, false, device_),
         average_(weights_.clone()),
         average_moments_(moments_.clone()),
         best_(weights_.clone()),
@@ -83,7 +91,10 @@ class Loop {
   }
 
   TrainResult run() {
-    const int threads = options_.threads > 0 ? options_.threads : default_threads();
+    // A GPU is one worker.
+    const int threads = device_ != at::kCPU    ? 1
+                        : options_.threads > 0 ? options_.threads
+                                               : default_threads();
     at::set_num_threads(1);  // the workers are the threads
     if (batch_ < static_cast<int64_t>(threads) * processes_.size())
       throw Error(ErrorKind::Usage, "a batch of " + std::to_string(batch_) +
@@ -159,14 +170,12 @@ class Loop {
     double progress;
     bool interrupted;
   };
-  // What the first worker sees holds for all; also the point that all wait for before they read
-  // what the leads have changed.
+  // The first worker's progress holds for all, and anybody's interruption; also the point that all
+  // wait for before they read what the leads have changed.
   Agreement agree(Communicator& workers, int64_t step) {
     double values[2] = {0, 0};
-    if (workers.rank() == 0) {
-      values[0] = progress(step);
-      values[1] = hooks_.interrupted && hooks_.interrupted() ? 1 : 0;
-    }
+    if (workers.rank() == 0) values[0] = progress(step);
+    if (hooks_.interrupted && hooks_.interrupted()) values[1] = 1;  // in any of the processes
     workers.sum(values, 2);
     if (values[1] > 0) interrupted_ = true;
     return {values[0], values[1] > 0};
@@ -207,6 +216,8 @@ class Loop {
       result.images = result.images * share + result.images.flip({0}) * (1 - share);
       result.targets = result.targets * share + result.targets.flip({0}) * (1 - share);
     }
+    result.images = result.images.to(device_);
+    result.targets = result.targets.to(device_);
     return result;
   }
 
@@ -219,17 +230,18 @@ class Loop {
     std::vector<at::Tensor> parts;
     for (const std::string& name : names) {
       const at::Tensor& leaf = leaves.at(name);
-      parts.push_back(leaf.grad().defined() ? leaf.grad().flatten() : at::zeros({leaf.numel()}));
+      parts.push_back(leaf.grad().defined() ? leaf.grad().flatten()
+                                            : at::zeros({leaf.numel()}, leaf.options()));
     }
-    parts.push_back(at::full({1}, loss));
-    const at::Tensor all = at::cat(parts);
+    parts.push_back(at::full({1}, loss, weights_.values().options()));
+    const at::Tensor all = at::cat(parts).cpu();
     workers.sum(all.data_ptr<float>(), all.numel());
     const double total = all[-1].item<double>();
     if (!std::isfinite(total))
       throw Error(ErrorKind::Mismatch, "the loss is no number any more in epoch " +
                                            std::to_string(epoch_ + 1) +
                                            "; try a lower --rate, or look for strange images");
-    if (lead) update(all.narrow(0, 0, all.numel() - 1), step, share);
+    if (lead) update(all.narrow(0, 0, all.numel() - 1).to(device_), step, share);
     return total;
   }
 
@@ -325,6 +337,7 @@ class Loop {
   const TrainHooks& hooks_;
   Communicator& processes_;
   at::Tensor identity_;
+  at::Device device_;
   ParameterVector weights_, moments_, average_, average_moments_, best_, best_moments_;
   Optimizer optimizer_;
   int64_t images_ = 0, batch_ = 0, steps_ = 0;
@@ -336,14 +349,14 @@ class Loop {
 
 }  // namespace
 
-ParameterVector::ParameterVector(const Parameters& parameters, bool learned) {
+ParameterVector::ParameterVector(const Parameters& parameters, bool learned, at::Device device) {
   std::vector<at::Tensor> parts = {at::empty({0})};
   for (const auto& [name, value] : parameters) {
     if (is_learned(name) != learned) continue;
     shapes_.emplace_back(name, value.sizes().vec());
     parts.push_back(value.detach().flatten().to(at::kFloat));
   }
-  values_ = at::cat(parts);
+  values_ = at::cat(parts).to(device);
 }
 
 ParameterVector ParameterVector::clone() const {
@@ -368,7 +381,7 @@ at::Tensor ParameterVector::decayed() const {
   std::vector<at::Tensor> parts = {at::empty({0})};
   for (const auto& [name, view] : views())
     parts.push_back(at::full({view.numel()}, view.dim() > 1 ? 1.0 : 0.0));
-  return at::cat(parts);
+  return at::cat(parts).to(values_.device());
 }
 
 at::Tensor image_batch(const TrainingImages& images, const std::vector<size_t>& indices) {
@@ -389,7 +402,7 @@ double accuracy_of(const TrainingImages& images, size_t count, Communicator& wor
     std::vector<size_t> indices;
     for (int64_t i = from; i < std::min(part.end, from + kEvaluationBatch); ++i)
       indices.push_back(static_cast<size_t>(i));
-    const at::Tensor classes = scores(image_batch(images, indices)).argmax(1);
+    const at::Tensor classes = scores(image_batch(images, indices)).argmax(1).cpu();
     for (size_t i = 0; i < indices.size(); ++i) {
       if (classes[static_cast<int64_t>(i)].item<int64_t>() == images.label(indices[i]))
         counts[0] += 1;

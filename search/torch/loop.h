@@ -22,7 +22,7 @@ class ParameterVector {
  public:
   ParameterVector() = default;
   // Copies those of `parameters` that are learned, or those that are not.
-  ParameterVector(const Parameters& parameters, bool learned);
+  ParameterVector(const Parameters& parameters, bool learned, at::Device device = at::kCPU);
   ParameterVector clone() const;
 
   at::Tensor& values() { return values_; }
@@ -48,7 +48,8 @@ struct Objective {
   std::function<void(const std::vector<Parameters>& vectors, double progress)> prepare;
 };
 
-// Trains `start`, or goes on from job.resume. job.network is not looked at.
+// Trains `start`, or goes on from job.resume, on the device that the options name. job.network is
+// not looked at. Throws Error(Usage) for a device that is not there.
 TrainResult run_training(const Parameters& start, const TrainJob& job, const std::string& identity,
                          const Objective& objective, const TrainHooks& hooks,
                          Communicator& processes);

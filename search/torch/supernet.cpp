@@ -240,7 +240,8 @@ class TorchSupernet : public Supernet {
       std::vector<size_t> indices;  // each batch from all over the set, whatever its order
       for (int64_t i = b; i < count; i += batches)
         indices.push_back(static_cast<size_t>(i * images / count));
-      run_network(network, resized(image_batch(*job_.train, indices), network), layers);
+      const at::Tensor batch = image_batch(*job_.train, indices);
+      run_network(network, resized(batch.to(parameters.begin()->second.device()), network), layers);
     }
   }
 
@@ -254,7 +255,8 @@ class TorchSupernet : public Supernet {
     SharedLayers layers(layout_, layout_.blocks_of(space_, genome), parameters, alone,
                         SharedLayers::Norm::Fixed, &moments);
     return accuracy_of(*job_.validation, images, workers, [&](const at::Tensor& batch) {
-      return run_network(network, resized(batch, network), layers);
+      const at::Device device = parameters.begin()->second.device();
+      return run_network(network, resized(batch.to(device), network), layers);
     });
   }
 

@@ -63,8 +63,9 @@ TrainResult train_with_torch(const TrainJob& job, const TrainHooks& hooks) {
   objective.judge = [&](Parameters& parameters, Communicator& workers) {
     OwnLayers layers(network.bn, parameters, workers, NormMode::Fixed, job.options.quantized);
     return accuracy_of(
-        *job.validation, job.validation->size(), workers,
-        [&](const at::Tensor& images) { return run_network(network, images, layers); });
+        *job.validation, job.validation->size(), workers, [&](const at::Tensor& images) {
+          return run_network(network, images.to(parameters.begin()->second.device()), layers);
+        });
   };
   return run_training(starting_point(job), job, identity_of(job), objective, hooks, *processes);
 }

@@ -1,5 +1,5 @@
-// The module that mcunet loads when a command needs LibTorch. C symbols only: nothing of C++
-// crosses the border.
+// The module that mcunet loads when a command needs LibTorch. Its functions have
+// C names; what they take and give is C++, of the same build.
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <torch/csrc/api/include/torch/version.h>

@@ -27,6 +27,7 @@ struct TrainOptions {
   double mixup = 0;        // the beta distribution's parameter; 0: none
   double average = 0.998;  // of the weights' exponential moving average, by step; 0: none
   int64_t patience = 0;    // epochs without a better accuracy, then training stops; 0: never
+  bool last = false;       // the last epoch counts as the best: the supernet's parts improve late
   bool quantized = false;  // weights and activations rounded as int8 inference does (QAT)
   Augmentation augmentation;
   uint64_t seed = 0;

@@ -284,6 +284,9 @@ class Run {
     if (command_.pareto) outcome.front = search.front();
     outcome.linked = compiler::cross_compiler_available();
     outcome.winners = winners(search.ranked(), outcome.linked, mode, signals);
+    if (signals.interrupted())
+      throw Error(ErrorKind::Interrupted,
+                  "interrupted while networks were linked; the same command with --resume goes on");
     return outcome;
   }
 
@@ -530,7 +533,7 @@ void add_search(CLI::App& app) {
                 "look for networks that no other surpasses in accuracy, latency, SRAM and flash at "
                 "once, and list them")
       ->group(method);
-  sub->add_option("--budget", command->budget, "most time for the search, such as 10m")
+  sub->add_option("--budget", command->budget, "most time for the evolution, such as 10m")
       ->group(method);
   sub->add_flag("--resume", command->resume, "go on from the last generation of an earlier run")
       ->group(method);

@@ -1,6 +1,7 @@
 #include "apps/mcunet/supernet_search.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "apps/mcunet/command.h"
 #include "apps/mcunet/torch_door.h"
@@ -17,6 +18,19 @@ namespace fs = std::filesystem;
 constexpr const char* kTrained = "supernet.pth";
 constexpr const char* kState = "supernet.training";
 
+// The first that can be read; a corrupt one is a matter of training_images().
+Image first_image(const Dataset& set) {
+  for (size_t i = 0; i < set.size(); ++i) {
+    try {
+      const SampleData data = set.load(i);
+      if (const auto* image = std::get_if<Image>(&data)) return *image;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::Input) throw;
+    }
+  }
+  throw Error(ErrorKind::Input, set.kind() + ": none of the images can be read");
+}
+
 }  // namespace
 
 SupernetSearch::SupernetSearch(const SupernetOptions& options, ProgressMode mode)
@@ -30,11 +44,15 @@ SupernetSearch::SupernetSearch(const SupernetOptions& options, ProgressMode mode
     options_.train.budget_s = parse_seconds(options.budget, "--supernet-budget");
     options_.train.epochs = 0;
   }
-  const SampleData first = sets_.train.load(0);
-  if (const auto* image = std::get_if<Image>(&first)) {
-    channels_ = image->channels;
-    side_ = std::min(image->width, image->height);
-  }
+  if (const char* size = std::getenv("WORLD_SIZE"); size != nullptr && std::string(size) != "1")
+    throw Error(ErrorKind::Usage,
+                "search works in one process; train is what takes several "
+                "(unset WORLD_SIZE)");
+  // Candidates are judged on images of all classes.
+  sets_.validation = sets_.validation.choose(options.score_images, options.train.seed);
+  const Image first = first_image(sets_.train);
+  channels_ = first.channels;
+  side_ = std::min(first.width, first.height);
 }
 
 search::Space SupernetSearch::adapted(search::Space space) const {
@@ -77,7 +95,9 @@ void SupernetSearch::train(const search::Space& space, const std::vector<search:
   }
   if (resume) job.resume = checkpoint::read_state_dict(directory / kState);
   fs::create_directories(directory);
-  if (!resume) fs::remove(directory / kTrained, error);  // of an earlier search
+  if (!resume) {  // what an earlier search left
+    for (const char* stale : {kTrained, "checkpoint.json"}) fs::remove(directory / stale, error);
+  }
 
   TrainProgress shown("supernet", mode_);
   search::TrainHooks hooks;

@@ -27,7 +27,8 @@ class SupernetSearch {
   // Opens the images. Throws what training_images() and open_training_sets() throw.
   SupernetSearch(const SupernetOptions& options, ProgressMode mode);
 
-  // The space for these images: their classes and channels, and no resolutions above theirs.
+  // The space for these images: their classes and channels, and no resolutions above theirs (but
+  // the smallest where all are).
   search::Space adapted(search::Space space) const;
 
   // Trains, keeping its state in `directory` after each epoch; goes on from there, or takes what

@@ -64,8 +64,8 @@ std::string initial_weights(const TrainCommand& command) {
   if (command.scratch || !command.init.empty()) return command.init;
   const fs::path beside = fs::path(command.network).replace_extension(".pth");
   std::error_code error;
-  if (fs::path(command.network).extension() != ".json" || !fs::exists(beside, error)) return "";
-  return fs::equivalent(beside, command.output, error) ? "" : beside.string();
+  const bool there = fs::path(command.network).extension() == ".json" && fs::exists(beside, error);
+  return there ? beside.string() : "";
 }
 
 // The description as trained: with the preprocessing, so that quantize and eval need not be told.
@@ -103,6 +103,10 @@ void TrainCommand::run() const {
   if (!parent.empty() && !fs::is_directory(parent))
     throw Error(ErrorKind::Input, "cannot write " + output + ": " + parent.string() +
                                       " is not a directory; create it first");
+  if (fs::path(output).extension() == ".json")
+    throw Error(ErrorKind::Usage,
+                "-o names the checkpoint, such as net.pth; the description is "
+                "written beside it as .json");
   const search::Train train = torch_train();
   const TrainingSets sets = open_training_sets(data, validation, holdout, options.seed);
   const DescribedNetwork described =
@@ -136,8 +140,6 @@ void TrainCommand::run() const {
   };
   const search::TrainingImages train_images = images(sets.train);
   const search::TrainingImages validation_images = images(sets.validation);
-  if (validation_images.classes() > train_images.classes())
-    throw Error(ErrorKind::Input, "--val has more classes than --data");
   job.train = &train_images;
   job.validation = &validation_images;
 
@@ -232,7 +234,7 @@ void add_train(CLI::App& app) {
       ->capture_default_str()
       ->group(method);
   sub->add_option("--mixup", options.mixup, "the beta distribution's parameter; 0: none")
-      ->check(CLI::Range(0.0, 10.0))
+      ->check(CLI::Range(0.0, 2.0))
       ->capture_default_str()
       ->group(method);
   sub->add_option("--ema", options.average,

@@ -12,13 +12,21 @@ TrainingSets open_training_sets(const std::string& data, const std::string& vali
   const auto open = [](const std::string& path, Split split) {
     Dataset set = open_dataset(path, split);
     if (set.labelled()) return set;
-    throw Error(ErrorKind::Input, path + ": the images have no classes; training needs subfolders, "
-                                         "one for each class, or a labels.csv");
+    throw Error(ErrorKind::Input, path +
+                                      ": the images have no classes; training needs subfolders, "
+                                      "one for each class, or a labels.csv");
   };
   const Dataset all = open(data, Split::Train);
-  if (!validation.empty()) return {all, open(validation, Split::Test)};
+  if (!validation.empty()) {
+    const Dataset other = open(validation, Split::Test);
+    if (other.classes() == all.classes()) return {all, other};
+    throw Error(ErrorKind::Input, validation + ": its " + std::to_string(other.classes().size()) +
+                                      " classes are not the " +
+                                      std::to_string(all.classes().size()) + " of " + data +
+                                      "; both need the same folders or names");
+  }
   const auto count = static_cast<size_t>(static_cast<double>(all.size()) * holdout);
-  if (count == 0 || count >= all.size())
+  if (count < 2 || count >= all.size())
     throw Error(ErrorKind::Input, data + ": " + std::to_string(all.size()) +
                                       " images are too few to keep some for validation; name "
                                       "others with --val");

@@ -23,8 +23,8 @@ struct Moments {
 
 // Batch norm with the batch's moments, then the activation. The gradient goes through the moments;
 // their sums, and those of their gradients, are taken over all workers, so that two with half a
-// batch each compute what one with the whole batch does (Ioffe, Szegedy, arXiv:1502.03167). On a GPU
-// each process takes its own.
+// batch each compute what one with the whole batch does (Ioffe, Szegedy, arXiv:1502.03167). On a
+// GPU each process takes its own.
 at::Tensor batch_norm(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta,
                       double eps, netspec::ActivationFunction activation, Communicator& workers,
                       Moments* moments);

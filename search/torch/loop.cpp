@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <sstream>
 
 #include "libmcunet/support/error.h"
 #include "libmcunet/support/parallel.h"
@@ -14,13 +15,6 @@ namespace mcunet::search {
 namespace {
 
 constexpr int64_t kEvaluationBatch = 200;
-
-// A stream of its own for each use; neighbouring seeds must not give related ones.
-SplitMix64 stream(uint64_t seed, uint64_t a, uint64_t b) {
-  SplitMix64 mixed(seed * 0x9E3779B97F4A7C15U + a);
-  SplitMix64 more(mixed.next() ^ (b * 0xD1B54A32D192ED03U));
-  return SplitMix64(more.next());
-}
 
 std::vector<size_t> permutation(size_t count, SplitMix64 random) {
   std::vector<size_t> order(count);
@@ -43,16 +37,6 @@ double beta(double a, SplitMix64& random) {
     if (x + y > 0 && x + y <= 1) return x / (x + y);
   }
   return 0.5;
-}
-
-// What a checkpoint belongs to, as numbers that float32 holds exactly.
-at::Tensor fingerprint(const std::string& identity) {
-  const std::string hash = sha256_hex(identity);
-  at::Tensor numbers = at::empty({8});
-  for (int i = 0; i < 8; ++i)
-    numbers[i] =
-        static_cast<float>(std::stoul(hash.substr(static_cast<size_t>(4 * i), 4), nullptr, 16));
-  return numbers;
 }
 
 at::Device device_of(const std::string& name) {
@@ -92,14 +76,21 @@ class Loop {
 
   TrainResult run() {
     // A GPU is one worker.
+    const auto most = static_cast<int>(std::max<int64_t>(1, batch_ / processes_.size()));
     const int threads = device_ != at::kCPU    ? 1
                         : options_.threads > 0 ? options_.threads
-                                               : default_threads();
+                                               : std::min(default_threads(), most);
     at::set_num_threads(1);  // the workers are the threads
     if (batch_ < static_cast<int64_t>(threads) * processes_.size())
       throw Error(ErrorKind::Usage, "a batch of " + std::to_string(batch_) +
                                         " images is too small for " +
                                         std::to_string(threads * processes_.size()) + " workers");
+    double epochs[2] = {static_cast<double>(epoch_), 1};
+    processes_.sum(epochs, 2);
+    if (epochs[0] != epochs[1] * static_cast<double>(epoch_))
+      throw Error(ErrorKind::Input,
+                  "the processes go on from checkpoints of different epochs; copy the first one's "
+                  ".training file to all");
     begin_ = std::chrono::steady_clock::now();
     ThreadTeam team(threads, processes_);
     TrainResult result;
@@ -147,8 +138,9 @@ class Loop {
     while (share < 1 && !stopped_) {
       double loss = 0;
       int64_t done = 0;
-      const std::vector<size_t> order = permutation(
-          static_cast<size_t>(images_), stream(options_.seed, static_cast<uint64_t>(epoch_), 0));
+      const std::vector<size_t> order =
+          permutation(static_cast<size_t>(images_),
+                      random_stream(options_.seed, static_cast<uint64_t>(epoch_), 0));
       for (int64_t step = 0; step < steps_; ++step) {
         if (lead && objective_.prepare) prepare(share);
         const Agreement agreed = agree(workers, step);
@@ -164,6 +156,8 @@ class Loop {
       end_of_epoch(workers, lead, loss / static_cast<double>(std::max<int64_t>(done, 1)));
       share = agree(workers, 0).progress;
     }
+    agree(workers, 0);
+    if (lead) interrupted_ = false;  // too late: it is complete
   }
 
   struct Agreement {
@@ -203,7 +197,7 @@ class Loop {
     for (int64_t i = part.begin; i < part.end; ++i) {
       const size_t image = order[static_cast<size_t>(step * batch_ + i)];
       // The variation of an image does not depend on who makes it.
-      SplitMix64 random = stream(options_.seed, static_cast<uint64_t>(epoch_), 1 + image);
+      SplitMix64 random = random_stream(options_.seed, static_cast<uint64_t>(epoch_), 1 + image);
       set.vary(image, options_.augmentation, random,
                result.images.data_ptr<float>() + (i - part.begin) * result.images.stride(0));
       labels.push_back(set.label(image));
@@ -211,7 +205,7 @@ class Loop {
     result.targets = smoothed_labels(labels, set.classes(), options_.label_smoothing);
     if (options_.mixup > 0) {
       SplitMix64 random =
-          stream(options_.seed, static_cast<uint64_t>(epoch_ * steps_ + step), 0x6D6978);
+          random_stream(options_.seed, static_cast<uint64_t>(epoch_ * steps_ + step), 0x6D6978);
       const double share = beta(options_.mixup, random);
       result.images = result.images * share + result.images.flip({0}) * (1 - share);
       result.targets = result.targets * share + result.targets.flip({0}) * (1 - share);
@@ -258,12 +252,13 @@ class Loop {
     const at::NoGradGuard guard;
     agree(workers, 0);  // the averages are those of the last step
     Parameters judged = merged(average_, average_moments_);
-    const double accuracy = objective_.judge(judged, workers);
+    // As checkpoints hold it, so that equal ones are equal after a resume too.
+    const double accuracy = static_cast<float>(objective_.judge(judged, workers));
     const double share = agree(workers, steps_).progress;
     if (lead) {
       ++epoch_;
       ++without_better_;
-      const bool best = epoch_ == 1 || accuracy > best_accuracy_;
+      const bool best = options_.last || epoch_ == 1 || accuracy > best_accuracy_;
       if (best) {
         best_accuracy_ = accuracy;
         best_.values().copy_(average_.values());
@@ -329,6 +324,7 @@ class Loop {
     seconds_before_ = figures[1].item<double>();
     best_accuracy_ = figures[2].item<double>();
     without_better_ = static_cast<int64_t>(figures[3].item<float>());
+    stopped_ = options_.patience > 0 && without_better_ >= options_.patience;
   }
 
   const TrainJob& job_;
@@ -410,6 +406,43 @@ double accuracy_of(const TrainingImages& images, size_t count, Communicator& wor
   }
   workers.sum(counts, 2);
   return 100 * counts[0] / counts[1];
+}
+
+SplitMix64 random_stream(uint64_t seed, uint64_t a, uint64_t b) {
+  SplitMix64 first(seed + 1);
+  SplitMix64 second(first.next() ^ a);
+  SplitMix64 third(second.next() ^ b);
+  return SplitMix64(third.next());
+}
+
+std::string identity_of(const TrainOptions& o, const TrainingImages& train,
+                        const TrainingImages& validation) {
+  std::ostringstream text;
+  text << o.epochs << ' ' << o.budget_s << ' ' << o.batch << ' ' << static_cast<int>(o.optimizer)
+       << ' ' << o.rate << ' ' << o.warm_up << ' ' << o.momentum << ' ' << o.weight_decay << ' '
+       << o.label_smoothing << ' ' << o.mixup << ' ' << o.average << ' ' << o.patience << ' '
+       << o.last << o.quantized << o.augmentation.crop << o.augmentation.flip
+       << o.augmentation.colour << ' ' << o.seed;
+  constexpr size_t kLooks = 16;
+  for (const TrainingImages* images : {&train, &validation}) {
+    text << ' ' << images->size();
+    for (size_t i = 0; i < std::min(kLooks, images->size()); ++i) {
+      const size_t index = i * images->size() / std::min(kLooks, images->size());
+      const at::Tensor pixels = image_batch(*images, {index});
+      const std::string_view bytes(static_cast<const char*>(pixels.data_ptr()), pixels.nbytes());
+      text << ' ' << images->label(index) << sha256_hex(bytes).substr(0, 8);
+    }
+  }
+  return text.str();
+}
+
+at::Tensor fingerprint(const std::string& identity) {
+  const std::string hash = sha256_hex(identity);
+  at::Tensor numbers = at::empty({8});
+  for (int i = 0; i < 8; ++i)
+    numbers[i] =
+        static_cast<float>(std::stoul(hash.substr(static_cast<size_t>(4 * i), 4), nullptr, 16));
+  return numbers;
 }
 
 TrainResult run_training(const Parameters& start, const TrainJob& job, const std::string& identity,

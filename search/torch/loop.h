@@ -48,6 +48,17 @@ struct Objective {
   std::function<void(const std::vector<Parameters>& vectors, double progress)> prepare;
 };
 
+// A stream of random numbers for each use of a seed; those of neighbouring numbers are unrelated.
+SplitMix64 random_stream(uint64_t seed, uint64_t a, uint64_t b);
+
+// Everything that the course of training depends on, but for the number of workers: options, and
+// the images by some of their pixels. What a checkpoint belongs to.
+std::string identity_of(const TrainOptions& options, const TrainingImages& train,
+                        const TrainingImages& validation);
+
+// The same as numbers that float32 holds exactly, for checkpoints.
+at::Tensor fingerprint(const std::string& identity);
+
 // Trains `start`, or goes on from job.resume, on the device that the options name. job.network is
 // not looked at. Throws Error(Usage) for a device that is not there.
 TrainResult run_training(const Parameters& start, const TrainJob& job, const std::string& identity,

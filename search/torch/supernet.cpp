@@ -18,6 +18,7 @@ namespace {
 constexpr double kKernels = 0.25, kDepths = 0.4, kExpansions = 0.5;
 // Among the weights, so that checkpoints know: 1 when the expanded channels have been sorted.
 constexpr const char* kSorted = "expanded_channels_sorted";
+constexpr const char* kIdentity = "identity";  // what trained weights belong to
 constexpr int64_t kCalibrationImages = 1000, kCalibrationBatch = 250;
 
 struct Freedom {
@@ -54,10 +55,16 @@ size_t widest(const Space& space, const std::vector<SubSpace>& places) {
   return best;
 }
 
+// The largest network may be at its best before the smaller ones have been trained at all.
+SupernetJob with_last_weights(SupernetJob job) {
+  job.options.last = true;
+  return job;
+}
+
 class TorchSupernet : public Supernet {
  public:
   explicit TorchSupernet(const SupernetJob& job)
-      : job_(job),
+      : job_(with_last_weights(job)),
         space_(job_.space),
         layout_(space_, widest(space_, job_.places),
                 extreme_place(space_, job_.places, true).resolution) {}
@@ -87,11 +94,18 @@ class TorchSupernet : public Supernet {
     Parameters start = layout_.initial(job_.options.seed);
     start[kSorted] = at::zeros({1});
     result_ = run_training(start, job, identity(), objective, hooks, *processes);
+    for (const auto& [name, tensor] : to_state_dict({{kIdentity, fingerprint(identity())}}))
+      result_.best[name] = tensor;
     adopt(result_.best);
   }
 
   void adopt(const checkpoint::StateDict& trained) {
     parameters_ = from_state_dict(trained);
+    const auto owner = parameters_.find(kIdentity);
+    if (owner == parameters_.end() || !owner->second.equal(fingerprint(identity())))
+      throw Error(ErrorKind::Input,
+                  "the supernet was trained for another space, with other images or other options; "
+                  "give the same ones, or start anew without --resume");
     for (const auto& [name, value] : layout_.initial(0)) {
       const auto found = parameters_.find(name);
       if (found == parameters_.end() || found->second.sizes() != value.sizes())
@@ -156,12 +170,10 @@ class TorchSupernet : public Supernet {
   }
 
   std::string identity() const {
-    const TrainOptions& o = job_.options;
     std::ostringstream text;
-    text << "supernet " << netspec::write_description(layout_.largest) << job_.train->size() << ' '
-         << job_.validation->size() << ' ' << o.epochs << ' ' << o.budget_s << ' ' << o.batch << ' '
-         << o.rate << ' ' << o.seed << ' ' << job_.random_networks;
+    text << "supernet " << netspec::write_description(layout_.largest) << job_.random_networks;
     for (const SubSpace& place : job_.places) text << ' ' << place.width << 'x' << place.resolution;
+    text << ' ' << identity_of(job_.options, *job_.train, *job_.validation);
     return text.str();
   }
 
@@ -223,7 +235,7 @@ class TorchSupernet : public Supernet {
     if (!free.kernels) return loss;
     const at::Tensor targets = at::softmax(scores, 1);
     loss_of(extreme(false, free), targets, nullptr);
-    SplitMix64 random(job_.options.seed ^ (static_cast<uint64_t>(step) * 0x9E3779B97F4A7C15U));
+    SplitMix64 random = random_stream(job_.options.seed, 0x6E6574, static_cast<uint64_t>(step));
     for (int i = 0; i < job_.random_networks; ++i)
       loss_of(random_genome(free, random), targets, nullptr);
     return loss;

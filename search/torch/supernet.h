@@ -5,9 +5,9 @@
 // kernel the middle, turned by a learned matrix (one per block and step from one size to the next
 // smaller one; Once-for-All, section 3.3).
 // Training: progressive shrinking in four phases (largest; kernels; depths; expansions, widths and
-// resolutions), in each the sandwich rule (largest, smallest, random ones) with the largest's
-// scores as the others' targets (Yu, Huang, arXiv:1903.05134). Before expansions shrink, expanded
-// channels are sorted by the norm of what the projection takes from them.
+// resolutions), from the second on by the sandwich rule (largest, smallest, random ones) with the
+// largest's scores as the others' targets (Yu, Huang, arXiv:1903.05134). Before expansions shrink,
+// expanded channels are sorted by the norm of what the projection takes from them.
 #pragma once
 
 #include "search/supernet.h"

@@ -1,7 +1,5 @@
 #include "search/torch/train.h"
 
-#include <sstream>
-
 #include "libmcunet/netspec/write.h"
 #include "libmcunet/support/error.h"
 #include "search/torch/loop.h"
@@ -30,19 +28,6 @@ Parameters starting_point(const TrainJob& job) {
   return parameters;
 }
 
-// Everything that the course of training depends on, but for the number of workers.
-std::string identity_of(const TrainJob& job) {
-  const TrainOptions& o = job.options;
-  std::ostringstream text;
-  text << netspec::write_description(job.network) << job.train->size() << ' '
-       << job.validation->size() << ' ' << o.epochs << ' ' << o.budget_s << ' ' << o.batch << ' '
-       << static_cast<int>(o.optimizer) << ' ' << o.rate << ' ' << o.warm_up << ' ' << o.momentum
-       << ' ' << o.weight_decay << ' ' << o.label_smoothing << ' ' << o.mixup << ' ' << o.average
-       << ' ' << o.quantized << ' ' << o.augmentation.crop << o.augmentation.flip
-       << o.augmentation.colour << ' ' << o.seed;
-  return text.str();
-}
-
 }  // namespace
 
 TrainResult train_with_torch(const TrainJob& job, const TrainHooks& hooks) {
@@ -67,7 +52,9 @@ TrainResult train_with_torch(const TrainJob& job, const TrainHooks& hooks) {
           return run_network(network, images.to(parameters.begin()->second.device()), layers);
         });
   };
-  return run_training(starting_point(job), job, identity_of(job), objective, hooks, *processes);
+  const std::string identity =
+      netspec::write_description(network) + identity_of(job.options, *job.train, *job.validation);
+  return run_training(starting_point(job), job, identity, objective, hooks, *processes);
 }
 
 }  // namespace mcunet::search

@@ -309,6 +309,8 @@ class Run {
     search::SurveyOptions options;
     options.score =
         command_.space_score == "macs" ? search::SpaceScore::Macs : search::SpaceScore::Accuracy;
+    // One sub-space is chosen for good, by the mean of those that fit: a few would be chance.
+    if (command_.uses_supernet()) options.samples = 100;
     options.seed = command_.seed;
     options.threads = command_.threads;
     Progress bar("sampling", "sub-spaces",

@@ -131,6 +131,21 @@ Genome sample(const Space& space, SplitMix64& random) {
   return sample(space, width, resolution, random);
 }
 
+Genome extreme_genome(const Space& space, size_t width, size_t resolution, Extreme which) {
+  const auto of = [which](const auto& choices) {
+    const auto found = which == Extreme::Largest ? std::max_element(choices.begin(), choices.end())
+                                                 : std::min_element(choices.begin(), choices.end());
+    return static_cast<size_t>(found - choices.begin());
+  };
+  Genome genome;
+  genome.width = width;
+  genome.resolution = resolution;
+  for (const Stage& stage : space.stages) genome.depths.push_back(of(stage.depths));
+  genome.blocks.assign(space.blocks(),
+                       {of(space.kernels), of(space.expansions), of(space.squeeze_excite)});
+  return genome;
+}
+
 Genome mutate(const Space& space, Genome genome, double probability, SplitMix64& random) {
   const auto draw = [&](size_t& gene, size_t choices) {
     if (random.chance(probability)) gene = random.below(choices);

@@ -53,8 +53,8 @@ struct Genome {
   std::vector<Block> blocks;  // stage by stage, as many as the deepest choice has
 };
 
-// A built-in space by name ("mcunet", "small", "tiny"), or the path of a file (ends in ".json"). Throws
-// Error(Usage) with every problem found.
+// A built-in space by name ("mcunet", "small", "tiny"), or the path of a file (ends in ".json").
+// Throws Error(Usage) with every problem found.
 Space find_space(const std::string& name);
 Space space_from_json(const nlohmann::json& document, const std::string& place);
 
@@ -62,6 +62,9 @@ Space space_from_json(const nlohmann::json& document, const std::string& place);
 Genome sample(const Space& space, SplitMix64& random);
 // The same, within a sub-space.
 Genome sample(const Space& space, size_t width, size_t resolution, SplitMix64& random);
+// The most, or the least, of everything that there is to choose.
+enum class Extreme { Smallest, Largest };
+Genome extreme_genome(const Space& space, size_t width, size_t resolution, Extreme which);
 // Each choice is drawn anew with `probability`; the sub-space stays.
 Genome mutate(const Space& space, Genome genome, double probability, SplitMix64& random);
 // Each choice is one parent's or the other's, with even odds; the sub-space is that of `a`.

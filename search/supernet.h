@@ -29,10 +29,15 @@ struct SupernetJob {
 class Supernet {
  public:
   virtual ~Supernet() = default;
-  // Top-1 in per cent on (the first `images` of) the validation images, with batch norm's moments
-  // taken anew for each network. Deterministic.
-  virtual std::vector<double> accuracies(const std::vector<Genome>& networks, size_t images,
+  // Top-1 in per cent on the validation images, with batch norm's moments taken anew for each
+  // network. The same for any number of threads and processes: where several have trained, the
+  // first one asks and the others serve().
+  virtual std::vector<double> accuracies(const std::vector<Genome>& networks,
                                          int threads) const = 0;
+  // Judges what the first process asks for until that has ended, or calls dismiss().
+  virtual void serve(int threads) const = 0;
+  // Ends the others' serve(); accuracies() are this process's work from then on.
+  virtual void dismiss() = 0;
   // The weights that a network inherits, for describe(space, network).
   virtual checkpoint::StateDict weights(const Genome& network) const = 0;
   virtual const TrainResult& training() const = 0;

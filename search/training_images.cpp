@@ -23,13 +23,17 @@ Image as_image(SampleData data, const std::string& name) {
 
 }  // namespace
 
+void require_classes(const Dataset& set, const std::string& place) {
+  if (set.labelled()) return;
+  throw Error(ErrorKind::Input, place +
+                                    ": the images have no classes; training needs subfolders, "
+                                    "one for each class, or a labels.csv");
+}
+
 TrainingImages::TrainingImages(const Dataset& set, int32_t resolution, int32_t channels,
                                const Preprocess& preprocess, int threads, int64_t memory)
     : set_(set), resolution_(resolution), channels_(channels), preprocess_(preprocess) {
-  if (!set.labelled())
-    throw Error(ErrorKind::Input, set.kind() +
-                                      ": the images have no classes; training needs subfolders, "
-                                      "one for each class, or a labels.csv");
+  require_classes(set, set.kind());
   const int64_t side = resolution + resolution / 8;
   const bool keep = static_cast<int64_t>(set.size()) * side * side * channels <= memory;
   std::vector<Image> images(set.size());

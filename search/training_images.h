@@ -18,6 +18,9 @@ struct Augmentation {
   bool crop = true, flip = true, colour = false;
 };
 
+// Throws Error(Input), beginning with `place`, for images without classes.
+void require_classes(const Dataset& set, const std::string& place);
+
 // A labelled set at one size. Const members may be called from several threads.
 class TrainingImages {
  public:

@@ -57,11 +57,11 @@ void add_board(CLI::App& app) {
   auto json = std::make_shared<bool>(false);
   auto name = std::make_shared<std::string>();
   CLI::App* list = sub->add_subcommand("list", "all boards");
-  list->add_flag("--json", *json, "one JSON document on standard output");
+  add_json(*list, *json);
   list->callback([json] { list_command(*json); });
   CLI::App* show = sub->add_subcommand("show", "one board, as a board file");
   show->add_option("board", *name, "name, alias or .json file")->required();
-  show->add_flag("--json", *json, "one JSON document on standard output");
+  add_json(*show, *json);
   show->callback([json, name] { show_command(*name, *json); });
 }
 

@@ -108,8 +108,9 @@ DescribedNetwork load_description(const std::string& path) {
   if (const std::optional<zoo::ZooNetwork> network = zoo_network(path)) {
     if (const auto* described = std::get_if<netspec::NetworkDescription>(&network->network))
       return {network->net_id, *described, std::nullopt};
-    throw Error(ErrorKind::Usage, path + " is no classifier of inverted residuals; training knows "
-                                         "only these (network descriptions)");
+    throw Error(ErrorKind::Usage, path +
+                                      " is no classifier of inverted residuals; training knows "
+                                      "only these (network descriptions)");
   }
   const std::string text = read_text_file(path);
   return {path, netspec::read_description(text, path), netspec::described_preprocess(text, path)};
@@ -428,6 +429,22 @@ std::string memory_table(const compiler::CompiledModel& model,
   second.add_row({"code", group_digits(flash.code), flash.linked ? "linked" : "estimated"});
   second.add_row({"total", group_digits(flash.total()), format_bytes(flash.total())});
   return table.to_string() + "\n" + second.to_string();
+}
+
+CLI::Option* add_jobs(CLI::App& command, int& threads) {
+  return command.add_option("-j,--jobs", threads, "threads; 0: one per processor")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+CLI::Option* add_progress(CLI::App& command, std::string& progress) {
+  return command.add_option("--progress", progress, "auto, bar, plain or none")
+      ->check(CLI::IsMember({"auto", "bar", "plain", "none"}))
+      ->capture_default_str();
+}
+
+CLI::Option* add_json(CLI::App& command, bool& json) {
+  return command.add_flag("--json", json, "one JSON document on standard output");
 }
 
 std::string examples(const std::vector<std::string>& lines) {

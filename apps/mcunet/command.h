@@ -126,6 +126,13 @@ nlohmann::ordered_json flash_json(const compiler::FlashAccount& flash);
 nlohmann::ordered_json tensor_json(const Tensor& tensor);
 std::string memory_table(const compiler::CompiledModel& model, const compiler::FlashAccount& flash);
 
+// ---- options of several commands
+// ----------------------------------------------------------------------------------------
+
+CLI::Option* add_jobs(CLI::App& command, int& threads);
+CLI::Option* add_progress(CLI::App& command, std::string& progress);  // for progress_mode()
+CLI::Option* add_json(CLI::App& command, bool& json);
+
 // "three examples first"
 std::string examples(const std::vector<std::string>& lines);
 

@@ -171,7 +171,7 @@ void add_compile(CLI::App& app) {
                 "verify on the host and on the emulated core (the default)")
       ->excludes(no_verify);
   sub->add_flag("--dry-run", command->dry_run, "do everything but write");
-  sub->add_flag("--json", command->json, "one JSON document on standard output");
+  add_json(*sub, command->json);
   command->target.add_to(*sub);
   command->gates.add_to(*sub, false);
   sub->callback([command] { command->run(); });

@@ -422,7 +422,7 @@ void add_eval(CLI::App& app) {
       ->check(CLI::Range(0.0, 100.0))
       ->group(compare);
   const char* results = "Results";
-  sub->add_flag("--json", command->json, "one JSON document on standard output")->group(results);
+  add_json(*sub, command->json)->group(results);
   sub->add_flag("--csv", command->csv, "one line per image on standard output")->group(results);
   sub->add_flag("--per-class", command->per_class, "accuracy of each class")->group(results);
   sub->add_option("--confusion", command->confusion,
@@ -433,12 +433,8 @@ void add_eval(CLI::App& app) {
   sub->add_option("--on", command->on, "interpreter, host (compiled C) or firmware (emulated core)")
       ->check(CLI::IsMember({"interpreter", "host", "firmware"}))
       ->capture_default_str();
-  sub->add_option("-j,--jobs", command->threads, "threads; 0: as many as the machine has")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  sub->add_option("--progress", command->progress, "auto, bar, plain or none")
-      ->check(CLI::IsMember({"auto", "bar", "plain", "none"}))
-      ->capture_default_str();
+  add_jobs(*sub, command->threads);
+  add_progress(*sub, command->progress);
   command->target.add_to(*sub);
   sub->callback([command] { command->run(); });
 }

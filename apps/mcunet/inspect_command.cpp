@@ -158,7 +158,7 @@ void add_inspect(CLI::App& app) {
   sub->add_flag(
       "--strict", command->strict,
       "check TensorFlow Lite's rules for int8 models too; exit code 6 when one is broken");
-  sub->add_flag("--json", command->json, "one JSON document on standard output");
+  add_json(*sub, command->json);
   sub->callback([command] { command->run(); });
 }
 

@@ -176,7 +176,7 @@ void add_profile(CLI::App& app) {
                   "the tables: layer, block, operator; all, with --csv and --md layer")
       ->type_name("T[,T]")
       ->delimiter(',');
-  sub->add_flag("--json", command->json, "one JSON document on standard output");
+  add_json(*sub, command->json);
   sub->add_flag("--csv", command->csv, "a table as CSV");
   sub->add_flag("--md", command->md, "tables as Markdown");
   command->interface.add_to(*sub);

@@ -496,13 +496,9 @@ void add_quantize(CLI::App& app) {
   sub->add_option("--seed", command->seed,
                   "for the choice of calibration inputs and for adaptive rounding")
       ->capture_default_str();
-  sub->add_option("-j,--jobs", command->threads, "threads; 0: one per processor")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  sub->add_option("--progress", command->progress, "auto, bar, plain or none")
-      ->check(CLI::IsMember({"auto", "bar", "plain", "none"}))
-      ->capture_default_str();
-  sub->add_flag("--json", command->json, "one JSON document on standard output");
+  add_jobs(*sub, command->threads);
+  add_progress(*sub, command->progress);
+  add_json(*sub, command->json);
   command->target.add_to(*sub);
   sub->callback([command] { command->run(); });
 }

@@ -289,7 +289,7 @@ void add_run(CLI::App& app) {
                   "imagenet, zero-one, minus-one-one, mcunet-int8, person-det or a JSON file; else "
                   "what is stored in the model, else imagenet (with --detect person-det)");
   sub->add_option("--labels", command->labels_file, "text file with one label per line");
-  sub->add_flag("--json", command->json, "one JSON document on standard output");
+  add_json(*sub, command->json);
   command->target.add_to(*sub);
   sub->callback([command] { command->run(); });
 }

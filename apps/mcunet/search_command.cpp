@@ -249,13 +249,17 @@ class Run {
     Outcome outcome;
     const Calibration own = load_calibration(calibration_path(board_.name), board_.name);
     const search::CostModel costs(options_, limits_, board_factor(board_, true, own).factor);
-    const ProgressMode mode = progress_mode(command_.progress);
+    const ProgressMode mode = leads() ? progress_mode(command_.progress) : ProgressMode::None;
     outcome.surveys = survey_spaces(costs, judge_.predictor(), mode);
     std::vector<search::SubSpace> places;
     for (size_t i = 0; i < std::min(command_.subspaces, outcome.surveys.size()); ++i)
       places.push_back(outcome.surveys[i].where);
     if (supernet_ != nullptr)
       supernet_->train(space_, places, directory(), command_.resume, signals);
+    if (!leads()) {
+      supernet_->serve();
+      return outcome;
+    }
 
     search::EvolutionOptions evolution;
     evolution.population = command_.population;
@@ -279,6 +283,7 @@ class Run {
     if (command_.resume && (supernet_ == nullptr || std::filesystem::exists(checkpoint, error)))
       search.restore(parse(checkpoint), checkpoint.string());
     evolve(search, checkpoint, mode, signals);
+    if (supernet_ != nullptr) supernet_->dismiss_others();
     outcome.generations = search.generation();
     outcome.evaluated = costs.evaluated();
     if (command_.pareto) outcome.front = search.front();
@@ -290,6 +295,8 @@ class Run {
     return outcome;
   }
 
+  // False for a process that only trains and judges for another one.
+  bool leads() const { return supernet_ == nullptr || supernet_->leads(); }
   std::filesystem::path directory() const { return command_.output; }
   const Judge& judge() const { return judge_; }
 
@@ -428,8 +435,9 @@ void SearchCommand::run() const {
   const search::Space found = search::find_space(space);
   const search::Space chosen = on_images ? on_images->adapted(found) : found;
   Run run(*this, chosen, on_images.get());
-  if (!json) std::cout << target_line(target.board()) << std::flush;
+  if (!json && run.leads()) std::cout << target_line(target.board()) << std::flush;
   const Outcome outcome = run.execute();
+  if (!run.leads()) return;
   if (outcome.winners.empty()) {
     throw Error(ErrorKind::DoesNotFit,
                 "the networks that were found do not fit once they are linked; give more flash");
@@ -476,8 +484,7 @@ void SearchCommand::run() const {
   print_networks(chosen, outcome.winners, true, !on_images);
   if (on_images) {
     std::cout << "\naccuracies are those with the supernet's weights, on "
-              << group_digits(static_cast<int64_t>(
-                     std::min(supernet.score_images, on_images->sets().validation.size())))
+              << group_digits(static_cast<int64_t>(on_images->score_images()))
               << " images; training makes them better: mcunet train " << output
               << "/best.json --data " << supernet.data << " -o best.pth\n"
               << group_digits(static_cast<int64_t>(outcome.evaluated))
@@ -575,13 +582,9 @@ void add_search(CLI::App& app) {
       ->group(own);
   sub->add_option("--seed", command->seed, "the same seed gives the same networks")
       ->capture_default_str();
-  sub->add_option("-j,--jobs", command->threads, "threads; 0: one per processor")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  sub->add_option("--progress", command->progress, "auto, bar, plain or none")
-      ->check(CLI::IsMember({"auto", "bar", "plain", "none"}))
-      ->capture_default_str();
-  sub->add_flag("--json", command->json, "one JSON document on standard output");
+  add_jobs(*sub, command->threads);
+  add_progress(*sub, command->progress);
+  add_json(*sub, command->json);
   command->schedule.add_to(*sub);
   command->target.add_to(*sub);
   sub->callback([command] {

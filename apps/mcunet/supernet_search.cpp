@@ -1,7 +1,6 @@
 #include "apps/mcunet/supernet_search.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "apps/mcunet/command.h"
 #include "apps/mcunet/torch_door.h"
@@ -35,7 +34,8 @@ Image first_image(const Dataset& set) {
 
 SupernetSearch::SupernetSearch(const SupernetOptions& options, ProgressMode mode)
     : options_(options),
-      mode_(mode),
+      leads_(leads_processes()),
+      mode_(leads_ ? mode : ProgressMode::None),
       log_(LogLevel::Info),
       sets_(open_training_sets(options.data, options.validation, options.holdout,
                                options.train.seed)),
@@ -44,10 +44,7 @@ SupernetSearch::SupernetSearch(const SupernetOptions& options, ProgressMode mode
     options_.train.budget_s = parse_seconds(options.budget, "--supernet-budget");
     options_.train.epochs = 0;
   }
-  if (const char* size = std::getenv("WORLD_SIZE"); size != nullptr && std::string(size) != "1")
-    throw Error(ErrorKind::Usage,
-                "search works in one process; train is what takes several "
-                "(unset WORLD_SIZE)");
+
   // Candidates are judged on images of all classes.
   sets_.validation = sets_.validation.choose(options.score_images, options.train.seed);
   const Image first = first_image(sets_.train);
@@ -94,22 +91,19 @@ void SupernetSearch::train(const search::Space& space, const std::vector<search:
     return;
   }
   if (resume) job.resume = checkpoint::read_state_dict(directory / kState);
-  fs::create_directories(directory);
-  if (!resume) {  // what an earlier search left
+  if (leads_) fs::create_directories(directory);
+  if (leads_ && !resume) {  // what an earlier search left
     for (const char* stale : {kTrained, "checkpoint.json"}) fs::remove(directory / stale, error);
   }
 
   TrainProgress shown("supernet", mode_);
-  search::TrainHooks hooks;
-  hooks.step = [&](int64_t epoch, int64_t done, int64_t total, double loss) {
-    shown.step(epoch, done, total, loss);
-  };
+  search::TrainHooks hooks = shown.hooks(signals);
   hooks.epoch = [&](const search::EpochReport& report, const checkpoint::StateDict& state,
                     const checkpoint::StateDict*) {
     write_file_atomically(directory / kState, checkpoint::write_state_dict(state));
     shown.epoch(report, log_);
   };
-  hooks.interrupted = [&] { return signals.interrupted(); };
+
   supernet_ = make(job, hooks, {});
   const search::TrainResult& trained = supernet_->training();
   if (trained.interrupted)
@@ -118,6 +112,7 @@ void SupernetSearch::train(const search::Space& space, const std::vector<search:
                     ? "interrupted in the supernet's first epoch; nothing is saved"
                     : "interrupted after epoch " + std::to_string(trained.epochs) +
                           " of the supernet; the same command with --resume goes on");
+  if (!leads_) return;
   write_file_atomically(directory / kTrained, checkpoint::write_state_dict(trained.best));
   fs::remove(directory / kState, error);
 }
@@ -133,8 +128,7 @@ std::vector<double> SupernetSearch::accuracies(
     codes.push_back(code);
     fresh.push_back(one.genome);
   }
-  const std::vector<double> found =
-      supernet_->accuracies(fresh, options_.score_images, options_.train.threads);
+  const std::vector<double> found = supernet_->accuracies(fresh, options_.train.threads);
   for (size_t i = 0; i < fresh.size(); ++i) known_[codes[i]] = found[i];
   std::vector<double> result;
   for (const search::Individual& one : networks)
@@ -143,17 +137,14 @@ std::vector<double> SupernetSearch::accuracies(
 }
 
 double SupernetSearch::error(double accuracy) const {
-  const auto images =
-      static_cast<int64_t>(std::min(options_.score_images, validation_images_->size()));
+  const auto images = static_cast<int64_t>(validation_images_->size());
   const Interval interval =
       wilson_interval(static_cast<int64_t>(accuracy / 100 * static_cast<double>(images)), images);
   return 50 * (interval.high - interval.low);
 }
 
 std::string SupernetSearch::description(const search::Genome& genome) const {
-  nlohmann::ordered_json document = netspec::description_to_json(search::describe(space_, genome));
-  document["preprocess"] = preprocess_to_json(preprocess_);
-  return document.dump(4) + "\n";
+  return netspec::write_description(search::describe(space_, genome), preprocess_);
 }
 
 std::vector<uint8_t> SupernetSearch::weights(const search::Genome& genome) const {

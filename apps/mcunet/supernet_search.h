@@ -36,6 +36,12 @@ class SupernetSearch {
   void train(const search::Space& space, const std::vector<search::SubSpace>& places,
              const std::filesystem::path& directory, bool resume, const InterruptScope& signals);
 
+  // Whether this process searches. One that does not calls serve() after train().
+  bool leads() const { return leads_; }
+  void serve() const { supernet_->serve(options_.train.threads); }
+  // What is asked from now on is this process's work.
+  void dismiss_others() { supernet_->dismiss(); }
+
   // Top-1 in per cent with inherited weights; remembered.
   std::vector<double> accuracies(const std::vector<search::Individual>& networks) const;
   double error(double accuracy) const;  // half of the 95 % interval, percentage points
@@ -44,10 +50,11 @@ class SupernetSearch {
   std::vector<uint8_t> weights(const search::Genome& genome) const;
 
   const SupernetOptions& options() const { return options_; }
-  const TrainingSets& sets() const { return sets_; }
+  size_t score_images() const { return validation_images_->size(); }
 
  private:
   SupernetOptions options_;
+  bool leads_;
   ProgressMode mode_;
   Log log_;
   TrainingSets sets_;

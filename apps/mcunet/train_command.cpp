@@ -68,14 +68,6 @@ std::string initial_weights(const TrainCommand& command) {
   return there ? beside.string() : "";
 }
 
-// The description as trained: with the preprocessing, so that quantize and eval need not be told.
-void write_network(const TrainCommand& command, const netspec::NetworkDescription& network,
-                   const Preprocess& preprocess) {
-  ordered_json document = netspec::description_to_json(network);
-  document["preprocess"] = preprocess_to_json(preprocess);
-  write_file_atomically(description_path(command), document.dump(4) + "\n");
-}
-
 void print_result(const TrainCommand& command, const search::TrainResult& result,
                   const TrainingSets& sets) {
   if (command.json) {
@@ -145,20 +137,18 @@ void TrainCommand::run() const {
 
   const InterruptScope signals;
   TrainProgress shown("training", progress_mode(progress));
-  search::TrainHooks hooks;
-  hooks.step = [&](int64_t epoch, int64_t done, int64_t total, double loss) {
-    shown.step(epoch, done, total, loss);
-  };
+  search::TrainHooks hooks = shown.hooks(signals);
   hooks.epoch = [&](const search::EpochReport& report, const checkpoint::StateDict& state,
                     const checkpoint::StateDict* best) {
     if (best != nullptr) {
-      write_network(*this, job.network, prepared);
+      write_file_atomically(description_path(*this),
+                            netspec::write_description(job.network, prepared));
       write_file_atomically(output, checkpoint::write_state_dict(*best));
     }
     write_file_atomically(state_path(*this), checkpoint::write_state_dict(state));
     shown.epoch(report, log);
   };
-  hooks.interrupted = [&] { return signals.interrupted(); };
+
   const search::TrainResult result = train(job, hooks);
   if (result.interrupted)
     throw Error(ErrorKind::Interrupted,
@@ -262,13 +252,9 @@ void add_train(CLI::App& app) {
   sub->add_flag("--resume", command->resume, "go on after the last epoch of an interrupted run");
   sub->add_option("--seed", options.seed, "the same seed and -j give the same weights")
       ->capture_default_str();
-  sub->add_option("-j,--jobs", options.threads, "threads; 0: one per processor")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  sub->add_option("--progress", command->progress, "auto, bar, plain or none")
-      ->check(CLI::IsMember({"auto", "bar", "plain", "none"}))
-      ->capture_default_str();
-  sub->add_flag("--json", command->json, "one JSON document on standard output");
+  add_jobs(*sub, options.threads);
+  add_progress(*sub, command->progress);
+  add_json(*sub, command->json);
   sub->callback([command, epochs] {
     command->epochs_given = epochs->count() > 0;
     command->run();

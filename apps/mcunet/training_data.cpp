@@ -1,5 +1,6 @@
 #include "apps/mcunet/training_data.h"
 
+#include <cstdlib>
 #include <set>
 
 #include "libmcunet/support/error.h"
@@ -11,10 +12,8 @@ TrainingSets open_training_sets(const std::string& data, const std::string& vali
                                 double holdout, uint64_t seed) {
   const auto open = [](const std::string& path, Split split) {
     Dataset set = open_dataset(path, split);
-    if (set.labelled()) return set;
-    throw Error(ErrorKind::Input, path +
-                                      ": the images have no classes; training needs subfolders, "
-                                      "one for each class, or a labels.csv");
+    search::require_classes(set, path);
+    return set;
   };
   const Dataset all = open(data, Split::Train);
   if (!validation.empty()) {
@@ -45,6 +44,24 @@ search::TrainingImages training_images(const Dataset& set, int32_t resolution, i
   search::TrainingImages images(set, resolution, channels, preprocess, threads);
   for (const std::string& text : images.skipped()) log.warning(text + "; left out");
   return images;
+}
+
+bool leads_processes() {
+  const auto variable = [](const char* name) {
+    const char* text = std::getenv(name);
+    return std::string(text == nullptr ? "" : text);
+  };
+  const std::string size = variable("WORLD_SIZE"), rank = variable("RANK");
+  return size.empty() || size == "1" || rank.empty() || rank == "0";
+}
+
+search::TrainHooks TrainProgress::hooks(const InterruptScope& signals) {
+  search::TrainHooks hooks;
+  hooks.step = [this](int64_t epoch, int64_t images, int64_t total, double loss) {
+    step(epoch, images, total, loss);
+  };
+  hooks.interrupted = [&signals] { return signals.interrupted(); };
+  return hooks;
 }
 
 void TrainProgress::step(int64_t epoch, int64_t images, int64_t total, double loss) {

@@ -432,8 +432,6 @@ void DownloadCommand::run() const {
   std::cout << text;
 }
 
-constexpr const char* kJson = "one JSON document on standard output";
-
 void add_list(CLI::App& zoo) {
   auto command = std::make_shared<ListCommand>();
   CLI::App* sub = zoo.add_subcommand("list", "All networks, with what they need on the board");
@@ -441,7 +439,7 @@ void add_list(CLI::App& zoo) {
                         "mcunet zoo list --own-board --csv"}));
   command->target.add_to(*sub);
   sub->add_flag("--own-board", command->own_board, "each on the board that it was made for");
-  CLI::Option* json = sub->add_flag("--json", command->json, kJson);
+  CLI::Option* json = add_json(*sub, command->json);
   CLI::Option* csv = sub->add_flag("--csv", command->csv, "comma-separated values")->excludes(json);
   sub->add_flag("--md", command->markdown, "a Markdown table")->excludes(json)->excludes(csv);
   sub->callback([command] { command->run(); });
@@ -457,7 +455,7 @@ void add_show(CLI::App& zoo) {
   command->change.add_to(*sub);
   command->target.target.clear();  // the network's own
   command->target.add_to(*sub);
-  sub->add_flag("--json", command->json, kJson);
+  add_json(*sub, command->json);
   sub->callback([command] { command->run(); });
 }
 
@@ -479,7 +477,7 @@ void add_export(CLI::App& zoo) {
   sub->add_option("--weights", command->weights, "a checkpoint (.pth) of this network");
   command->change.add_to(*sub);
   sub->add_option("--seed", command->seed, "of random weights")->capture_default_str();
-  sub->add_flag("--json", command->json, kJson);
+  add_json(*sub, command->json);
   sub->callback([command] { command->run(); });
 }
 
@@ -499,10 +497,8 @@ void add_download(CLI::App& zoo) {
   sub->add_option(
       "--base", command->base,
       std::string("address of the folder (default: $") + kBaseVariable + ", else " + kBase + ")");
-  sub->add_option("--progress", command->progress, "auto, bar, plain or none")
-      ->check(CLI::IsMember({"auto", "bar", "plain", "none"}))
-      ->capture_default_str();
-  sub->add_flag("--json", command->json, kJson);
+  add_progress(*sub, command->progress);
+  add_json(*sub, command->json);
   sub->callback([command] { command->run(); });
 }
 

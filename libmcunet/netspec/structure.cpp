@@ -173,11 +173,33 @@ class Builder {
   Graph graph_;
 };
 
+// Notes which weights a network has; its graph is thrown away.
+class Recorder : public TensorSource {
+ public:
+  void complete_input(Tensor& tensor) override { tensor.dtype = DType::Float32; }
+  std::vector<Tensor> weights(const Graph&, TensorId, const WeightRequest& request) override {
+    requests.push_back(request);
+    std::vector<Tensor> tensors(1);
+    tensors.front().shape = request.shape;
+    return tensors;
+  }
+  Tensor scalar(double, const std::string&) override { return {}; }
+  void complete_output(const Graph&, const Op&, Tensor&) override {}
+
+  std::vector<WeightRequest> requests;
+};
+
 }  // namespace
 
 Graph build_structure(const NetworkDescription& network, int32_t resolution,
                       const std::string& name, TensorSource& source) {
   return Builder(source, name).build(network, resolution);
+}
+
+std::vector<WeightRequest> weight_requests(const NetworkDescription& network) {
+  Recorder recorder;
+  build_structure(network, network.resolution.value(), "", recorder);
+  return std::move(recorder.requests);
 }
 
 NetworkDescription checked(const NetworkDescription& network, std::optional<int32_t> resolution,

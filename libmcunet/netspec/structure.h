@@ -44,6 +44,10 @@ class TensorSource {
 Graph build_structure(const NetworkDescription& network, int32_t resolution,
                       const std::string& name, TensorSource& source);
 
+// All convolutions with weights, in the order of the network, which must be sound and have a
+// resolution. The classifier is one of 1×1.
+std::vector<WeightRequest> weight_requests(const NetworkDescription& network);
+
 // `network` with `resolution`, where there is one, instead of its own. Throws Error(Input) with all
 // of its problems(), or when neither has a resolution; each begins with `place`.
 NetworkDescription checked(const NetworkDescription& network, std::optional<int32_t> resolution,

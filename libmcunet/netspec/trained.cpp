@@ -8,13 +8,10 @@
 #include "libmcunet/netspec/structure.h"
 #include "libmcunet/netspec/weight_layout.h"
 #include "libmcunet/support/error.h"
+#include "libmcunet/support/text.h"
 
 namespace mcunet::netspec {
 namespace {
-
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
 
 // Takes the weights from a state dict and notes what does not fit.
 class TrainedSource : public TensorSource {

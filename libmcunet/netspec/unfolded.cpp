@@ -10,22 +10,6 @@
 namespace mcunet::netspec {
 namespace {
 
-// Notes which weights a network has; its graph is thrown away.
-class Recorder : public TensorSource {
- public:
-  void complete_input(Tensor& tensor) override { tensor.dtype = DType::Float32; }
-  std::vector<Tensor> weights(const Graph&, TensorId, const WeightRequest& request) override {
-    requests.push_back(request);
-    std::vector<Tensor> tensors(1);
-    tensors.front().shape = request.shape;
-    return tensors;
-  }
-  Tensor scalar(double, const std::string&) override { return {}; }
-  void complete_output(const Graph&, const Op&, Tensor&) override {}
-
-  std::vector<WeightRequest> requests;
-};
-
 class Unfolder {
  public:
   Unfolder(const Graph& graph, double eps) : eps_(eps) {
@@ -36,9 +20,8 @@ class Unfolder {
 
   void add(const WeightRequest& request) {
     const Tensor& weights = constant(request.name + ".weight");
-    const bool linear = is_linear(request.name);
     Tensor stored = framework_weights(weights, request.kind);
-    if (linear) stored.shape.resize(2);
+    stored.shape = framework_shape(request);
     put(request.name + ".weight", std::move(stored));
     if (request.bias) put(request.name + ".bias", constant(request.name + ".bias"));
     if (!request.batch_norm) return;
@@ -82,10 +65,8 @@ class Unfolder {
 
 checkpoint::StateDict unfolded_state(const NetworkDescription& network, const Graph& graph) {
   const NetworkDescription described = checked(network, {}, graph.name);
-  Recorder recorder;
-  build_structure(described, *described.resolution, graph.name, recorder);
   Unfolder unfolder(graph, described.bn.eps);
-  for (const WeightRequest& request : recorder.requests) unfolder.add(request);
+  for (const WeightRequest& request : weight_requests(described)) unfolder.add(request);
   return std::move(unfolder.state);
 }
 

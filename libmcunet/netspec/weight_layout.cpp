@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "libmcunet/support/text.h"
+
 namespace mcunet::netspec {
 namespace {
 
@@ -20,6 +22,10 @@ Extents extents(const Shape& shape, OpKind kind) {
   return {static_cast<size_t>(depthwise ? shape[3] : shape[0]),
           static_cast<size_t>(depthwise ? 1 : shape[3]),
           static_cast<size_t>(shape[1]) * static_cast<size_t>(shape[2]), depthwise};
+}
+
+Shape framework_shape(const Extents& e, const Shape& graph) {
+  return {static_cast<int32_t>(e.outputs), static_cast<int32_t>(e.inputs), graph[1], graph[2]};
 }
 
 // visit(index in PyTorch's order, index in the graph's).
@@ -50,11 +56,7 @@ std::string batch_norm_name(const std::string& convolution) {
   return convolution.substr(0, convolution.rfind('.') + 1) + "bn";
 }
 
-bool is_linear(const std::string& name) {
-  constexpr const char* kEnd = ".linear";
-  const size_t length = std::strlen(kEnd);
-  return name.size() >= length && name.compare(name.size() - length, length, kEnd) == 0;
-}
+bool is_linear(const std::string& name) { return ends_with(name, ".linear"); }
 
 std::vector<float> graph_order(const std::vector<float>& values, const Shape& shape, OpKind kind) {
   std::vector<float> reordered(values.size());
@@ -63,15 +65,18 @@ std::vector<float> graph_order(const std::vector<float>& values, const Shape& sh
   return reordered;
 }
 
+Shape framework_shape(const WeightRequest& request) {
+  Shape shape = framework_shape(extents(request.shape, request.kind), request.shape);
+  if (is_linear(request.name)) shape.resize(2);
+  return shape;
+}
+
 Tensor framework_weights(const Tensor& weights, OpKind kind) {
   const Extents e = extents(weights.shape, kind);
   const auto* values = weights.constant<float>();
   std::vector<float> reordered(static_cast<size_t>(weights.elements()));
   for_each_weight(e, [&](size_t framework, size_t graph) { reordered[framework] = values[graph]; });
-  return float_tensor(weights.name,
-                      {static_cast<int32_t>(e.outputs), static_cast<int32_t>(e.inputs),
-                       weights.shape[1], weights.shape[2]},
-                      reordered);
+  return float_tensor(weights.name, framework_shape(e, weights.shape), reordered);
 }
 
 }  // namespace mcunet::netspec

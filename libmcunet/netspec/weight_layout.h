@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "libmcunet/graph/graph.h"
+#include "libmcunet/netspec/structure.h"
 
 namespace mcunet::netspec {
 
@@ -20,6 +21,10 @@ bool is_linear(const std::string& name);
 // [co, kh, kw, ci/groups], or [1, kh, kw, c] of a DepthwiseConv2D, where out is c and in / groups
 // is 1.
 std::vector<float> graph_order(const std::vector<float>& values, const Shape& shape, OpKind kind);
+
+// The shape that a layer's weights have in PyTorch: [out, in / groups, rows, columns], or [out, in]
+// where it is_linear().
+Shape framework_shape(const WeightRequest& request);
 
 // The other way: float32 weights of a graph as PyTorch has them, [out, in / groups, rows, columns].
 Tensor framework_weights(const Tensor& weights, OpKind kind);

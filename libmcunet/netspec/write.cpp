@@ -103,4 +103,10 @@ std::string write_description(const NetworkDescription& network) {
   return description_to_json(network).dump(4) + "\n";
 }
 
+std::string write_description(const NetworkDescription& network, const Preprocess& preprocess) {
+  ordered_json document = description_to_json(network);
+  document["preprocess"] = preprocess_to_json(preprocess);
+  return document.dump(4) + "\n";
+}
+
 }  // namespace mcunet::netspec

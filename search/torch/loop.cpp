@@ -85,9 +85,10 @@ class Loop {
       throw Error(ErrorKind::Usage, "a batch of " + std::to_string(batch_) +
                                         " images is too small for " +
                                         std::to_string(threads * processes_.size()) + " workers");
-    double epochs[2] = {static_cast<double>(epoch_), 1};
-    processes_.sum(epochs, 2);
-    if (epochs[0] != epochs[1] * static_cast<double>(epoch_))
+    if (!same_everywhere(identity_))
+      throw Error(ErrorKind::Input,
+                  "the processes train different networks, with different images or options");
+    if (!same_everywhere(at::full({1}, epoch_)))
       throw Error(ErrorKind::Input,
                   "the processes go on from checkpoints of different epochs; copy the first one's "
                   ".training file to all");
@@ -106,6 +107,13 @@ class Loop {
   }
 
  private:
+  // In at least one of the processes when not.
+  bool same_everywhere(const at::Tensor& numbers) const {
+    const at::Tensor sum = numbers.to(at::kDouble).clone();
+    processes_.sum(sum.data_ptr<double>(), sum.numel());
+    return sum.equal(numbers.to(at::kDouble) * processes_.size());
+  }
+
   static Parameters merged(const ParameterVector& weights, const ParameterVector& moments) {
     Parameters all = weights.views();
     for (auto& [name, view] : moments.views()) all[name] = view;
@@ -142,7 +150,7 @@ class Loop {
           permutation(static_cast<size_t>(images_),
                       random_stream(options_.seed, static_cast<uint64_t>(epoch_), 0));
       for (int64_t step = 0; step < steps_; ++step) {
-        if (lead && objective_.prepare) prepare(share);
+        if (lead && objective_.prepare) objective_.prepare([this] { return vectors(); }, share);
         const Agreement agreed = agree(workers, step);
         if (agreed.interrupted) return;
         share = agreed.progress;
@@ -175,7 +183,8 @@ class Loop {
     return {values[0], values[1] > 0};
   }
 
-  void prepare(double share) {
+  // Everything that has the weights' layout.
+  std::vector<Parameters> vectors() const {
     std::vector<Parameters> vectors = {weights_.views(), average_.views()};
     for (const auto& [name, value] : optimizer_.state()) {
       if (value.numel() != weights_.values().numel()) continue;
@@ -183,7 +192,7 @@ class Loop {
       same.values() = value;
       vectors.push_back(same.views());
     }
-    objective_.prepare(vectors, share);
+    return vectors;
   }
 
   Batch batch(Communicator& workers, const std::vector<size_t>& order, int64_t step) const {
@@ -268,7 +277,8 @@ class Loop {
       stopped_ = options_.patience > 0 && without_better_ >= options_.patience;
       if (workers.rank() == 0 && hooks_.epoch) {
         EpochReport report{epoch_, share, loss, accuracy, best, seconds()};
-        const checkpoint::StateDict winner = to_state_dict(merged(best_, best_moments_));
+        checkpoint::StateDict winner;
+        if (best) winner = to_state_dict(merged(best_, best_moments_));
         hooks_.epoch(report, state(), best ? &winner : nullptr);
       }
     }
@@ -389,10 +399,10 @@ at::Tensor image_batch(const TrainingImages& images, const std::vector<size_t>& 
   return batch;
 }
 
-double accuracy_of(const TrainingImages& images, size_t count, Communicator& workers,
+double accuracy_of(const TrainingImages& images, Communicator& workers,
                    const std::function<at::Tensor(const at::Tensor&)>& scores) {
   const at::NoGradGuard guard;
-  const Part part = part_of(static_cast<int64_t>(std::min(count, images.size())), workers);
+  const Part part = part_of(static_cast<int64_t>(images.size()), workers);
   double counts[2] = {0, static_cast<double>(part.end - part.begin)};
   for (int64_t from = part.begin; from < part.end; from += kEvaluationBatch) {
     std::vector<size_t> indices;

@@ -43,9 +43,10 @@ struct Objective {
       gradients;
   // Accuracy in per cent on the validation images; every worker gets the same.
   std::function<double(Parameters& parameters, Communicator& workers)> judge;
-  // Called by one thread of each process before a step, with everything that has the parameters'
-  // layout; may rearrange it. Empty: nothing to do.
-  std::function<void(const std::vector<Parameters>& vectors, double progress)> prepare;
+  // Called by one thread of each process before a step. What `vectors` gives is everything that has
+  // the parameters' layout; it may be rearranged. Empty: nothing to do.
+  std::function<void(const std::function<std::vector<Parameters>()>& vectors, double progress)>
+      prepare;
 };
 
 // A stream of random numbers for each use of a seed; those of neighbouring numbers are unrelated.
@@ -67,9 +68,9 @@ TrainResult run_training(const Parameters& start, const TrainJob& job, const std
 
 // Images [images, rows, columns, channels] of these indices, as they are.
 at::Tensor image_batch(const TrainingImages& images, const std::vector<size_t>& indices);
-// How many of the first `count` images are classified as labelled, in per cent; every worker does
-// its part. `scores` is called with batches.
-double accuracy_of(const TrainingImages& images, size_t count, Communicator& workers,
+// How many images are classified as labelled, in per cent; every worker does its part. `scores` is
+// called with batches.
+double accuracy_of(const TrainingImages& images, Communicator& workers,
                    const std::function<at::Tensor(const at::Tensor&)>& scores);
 
 }  // namespace mcunet::search

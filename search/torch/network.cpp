@@ -4,60 +4,16 @@
 #include <cstring>
 #include <numeric>
 
+#include "libmcunet/netspec/structure.h"
+#include "libmcunet/netspec/weight_layout.h"
 #include "libmcunet/support/random.h"
+#include "libmcunet/support/text.h"
 
 namespace mcunet::search {
 namespace {
 
 using netspec::ActivationFunction;
 using netspec::NetworkDescription;
-
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-// Calls back for every layer that a network has.
-struct Visitor {
-  std::function<void(const std::string& name, std::vector<int64_t> shape)> weight;
-  std::function<void(const std::string&name, int64_t channels)> bias, norm;
-  std::function<void(const std::string& name)> last_norm;  // of a block with a shortcut
-};
-
-void visit(const NetworkDescription& network, const Visitor& visitor) {
-  const auto conv_layer = [&](const netspec::ConvLayer& layer, const std::string& name) {
-    visitor.weight(name + ".conv", {layer.out_channels, layer.in_channels / layer.groups,
-                                    layer.kernel_size, layer.kernel_size});
-    if (layer.bias) visitor.bias(name + ".conv", layer.out_channels);
-    if (layer.use_bn) visitor.norm(name + ".bn", layer.out_channels);
-  };
-  conv_layer(network.first_conv, "first_conv");
-  for (size_t i = 0; i < network.blocks.size(); ++i) {
-    if (!network.blocks[i].mobile_inverted_conv) continue;
-    const netspec::MBInvertedConvLayer& layer = *network.blocks[i].mobile_inverted_conv;
-    const std::string name = "blocks." + std::to_string(i) + ".mobile_inverted_conv";
-    const int64_t middle = layer.expanded_channels();
-    if (layer.expands()) {
-      visitor.weight(name + ".inverted_bottleneck.conv", {middle, layer.in_channels, 1, 1});
-      visitor.norm(name + ".inverted_bottleneck.bn", middle);
-    }
-    visitor.weight(name + ".depth_conv.conv", {middle, 1, layer.kernel_size, layer.kernel_size});
-    visitor.norm(name + ".depth_conv.bn", middle);
-    if (layer.use_se) {
-      const int64_t squeezed = layer.squeezed_channels();
-      visitor.weight(name + ".depth_conv.se.fc.reduce", {squeezed, middle, 1, 1});
-      visitor.bias(name + ".depth_conv.se.fc.reduce", squeezed);
-      visitor.weight(name + ".depth_conv.se.fc.expand", {middle, squeezed, 1, 1});
-      visitor.bias(name + ".depth_conv.se.fc.expand", middle);
-    }
-    visitor.weight(name + ".point_linear.conv", {layer.out_channels, middle, 1, 1});
-    visitor.norm(name + ".point_linear.bn", layer.out_channels);
-    if (network.blocks[i].shortcut) visitor.last_norm(name + ".point_linear.bn");
-  }
-  if (network.feature_mix_layer) conv_layer(*network.feature_mix_layer, "feature_mix_layer");
-  visitor.weight("classifier.linear",
-                 {network.classifier.out_features, network.classifier.in_features});
-  if (network.classifier.bias) visitor.bias("classifier.linear", network.classifier.out_features);
-}
 
 // Normal, by Box and Muller.
 at::Tensor normal(const std::vector<int64_t>& shape, double deviation, SplitMix64& random) {
@@ -122,27 +78,27 @@ bool is_learned(const std::string& name) {
 Parameters initial_parameters(const NetworkDescription& network, uint64_t seed) {
   Parameters parameters;
   SplitMix64 random(seed);
-  Visitor visitor;
-  visitor.weight = [&](const std::string& name, const std::vector<int64_t>& shape) {
-    int64_t fan_out = shape[0];
+  for (const netspec::WeightRequest& request : netspec::weight_requests(network)) {
+    const Shape shape = netspec::framework_shape(request);
+    const int64_t channels = shape[0];
+    int64_t fan_out = request.kind == OpKind::DepthwiseConv2D ? 1 : channels;
     for (size_t i = 2; i < shape.size(); ++i) fan_out *= shape[i];
-    const bool depthwise = shape.size() == 4 && shape[1] == 1 && ends_with(name, "depth_conv.conv");
-    if (depthwise) fan_out /= shape[0];
     const double deviation =
-        shape.size() == 2 ? 0.01 : std::sqrt(2.0 / static_cast<double>(fan_out));
-    parameters[name + ".weight"] = normal(shape, deviation, random);
-  };
-  visitor.bias = [&](const std::string& name, int64_t channels) {
-    parameters[name + ".bias"] = at::zeros({channels});
-  };
-  visitor.norm = [&](const std::string& name, int64_t channels) {
-    parameters[name + ".weight"] = at::ones({channels});
-    parameters[name + ".bias"] = at::zeros({channels});
-    parameters[name + ".running_mean"] = at::zeros({channels});
-    parameters[name + ".running_var"] = at::ones({channels});
-  };
-  visitor.last_norm = [&](const std::string& name) { parameters[name + ".weight"].zero_(); };
-  visit(network, visitor);
+        netspec::is_linear(request.name) ? 0.01 : std::sqrt(2.0 / static_cast<double>(fan_out));
+    parameters[request.name + ".weight"] = normal({shape.begin(), shape.end()}, deviation, random);
+    if (request.bias) parameters[request.name + ".bias"] = at::zeros({channels});
+    if (!request.batch_norm) continue;
+    const std::string norm = netspec::batch_norm_name(request.name);
+    parameters[norm + ".weight"] = at::ones({channels});
+    parameters[norm + ".bias"] = at::zeros({channels});
+    parameters[norm + ".running_mean"] = at::zeros({channels});
+    parameters[norm + ".running_var"] = at::ones({channels});
+  }
+  for (size_t i = 0; i < network.blocks.size(); ++i) {
+    if (!network.blocks[i].shortcut || !network.blocks[i].mobile_inverted_conv) continue;
+    parameters.at("blocks." + std::to_string(i) + ".mobile_inverted_conv.point_linear.bn.weight")
+        .zero_();
+  }
   return parameters;
 }
 
@@ -150,14 +106,9 @@ checkpoint::StateDict to_state_dict(const Parameters& parameters) {
   checkpoint::StateDict tensors;
   for (const auto& [name, value] : parameters) {
     const at::Tensor dense = value.detach().to(at::kCPU, at::kFloat).contiguous();
-    const auto* bytes = reinterpret_cast<const uint8_t*>(dense.data_ptr<float>());
-    Tensor tensor;
-    tensor.name = name;
-    tensor.dtype = DType::Float32;
-    for (const int64_t extent : dense.sizes()) tensor.shape.push_back(static_cast<int32_t>(extent));
-    tensor.data = std::make_shared<std::vector<uint8_t>>(
-        bytes, bytes + static_cast<size_t>(dense.numel()) * sizeof(float));
-    tensors[name] = std::move(tensor);
+    const auto* values = dense.data_ptr<float>();
+    tensors[name] = netspec::float_tensor(name, Shape(dense.sizes().begin(), dense.sizes().end()),
+                                          {values, values + dense.numel()});
   }
   return tensors;
 }

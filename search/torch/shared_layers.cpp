@@ -5,20 +5,6 @@
 namespace mcunet::search {
 namespace {
 
-Genome largest_genome(const Space& space, size_t width, size_t resolution) {
-  const auto last = [](size_t count) { return count - 1; };
-  Genome genome;
-  genome.width = width;
-  genome.resolution = resolution;
-  for (const Stage& stage : space.stages) genome.depths.push_back(last(stage.depths.size()));
-  const auto most = [](const auto& choices) {
-    return static_cast<size_t>(std::max_element(choices.begin(), choices.end()) - choices.begin());
-  };
-  genome.blocks.assign(space.blocks(),
-                       {most(space.kernels), most(space.expansions), most(space.squeeze_excite)});
-  return genome;
-}
-
 std::string matrix_name(const std::string& layer, int64_t from, int64_t to) {
   return layer + "." + std::to_string(from) + "to" + std::to_string(to) + "_matrix";
 }
@@ -32,7 +18,7 @@ at::Tensor middle(const at::Tensor& weights, int64_t size) {
 }  // namespace
 
 SharedLayout::SharedLayout(const Space& space, size_t widest, size_t resolution)
-    : largest(describe(space, largest_genome(space, widest, resolution))),
+    : largest(describe(space, extreme_genome(space, widest, resolution, Extreme::Largest))),
       kernels(space.kernels.rbegin(), space.kernels.rend()) {
   std::sort(kernels.rbegin(), kernels.rend());
   size_t block = 1;  // after the one without expansion

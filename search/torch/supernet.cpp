@@ -28,23 +28,18 @@ Freedom freedom(double progress) {
   return {progress >= kKernels, progress >= kDepths, progress >= kExpansions};
 }
 
-template <typename T>
-size_t index_of(const std::vector<T>& choices, bool largest) {
-  const auto found = largest ? std::max_element(choices.begin(), choices.end())
-                             : std::min_element(choices.begin(), choices.end());
-  return static_cast<size_t>(found - choices.begin());
-}
-
-SubSpace extreme_place(const Space& space, const std::vector<SubSpace>& places, bool largest) {
+// The place with the most or fewest channels and pixels, and there the most or least of everything.
+Genome extreme_genome(const Space& space, const std::vector<SubSpace>& places, Extreme which) {
   SubSpace best = places.front();
   const auto size = [&](const SubSpace& p) {
     return space.widths[p.width] * space.widths[p.width] * space.resolutions[p.resolution] *
            space.resolutions[p.resolution];
   };
   for (const SubSpace& place : places) {
-    if (largest ? size(place) > size(best) : size(place) < size(best)) best = place;
+    if (which == Extreme::Largest ? size(place) > size(best) : size(place) < size(best))
+      best = place;
   }
-  return best;
+  return extreme_genome(space, best.width, best.resolution, which);
 }
 
 size_t widest(const Space& space, const std::vector<SubSpace>& places) {
@@ -64,26 +59,47 @@ SupernetJob with_last_weights(SupernetJob job) {
 class TorchSupernet : public Supernet {
  public:
   explicit TorchSupernet(const SupernetJob& job)
-      : job_(with_last_weights(job)),
+      : processes_(processes_from_environment()),
+        job_(with_last_weights(job)),
         space_(job_.space),
-        layout_(space_, widest(space_, job_.places),
-                extreme_place(space_, job_.places, true).resolution) {}
+        largest_(extreme_genome(space_, job_.places, Extreme::Largest)),
+        smallest_(extreme_genome(space_, job_.places, Extreme::Smallest)),
+        layout_(space_, widest(space_, job_.places), largest_.resolution) {}
+
+  ~TorchSupernet() override {
+    try {
+      dismiss();
+    } catch (const Error&) {  // they have ended already
+    }
+  }
+
+  // All processes train, or none does.
+  void agree(bool trained) {
+    double count = trained ? 1 : 0;
+    processes_->sum(&count, 1);
+    if (count != 0 && count != processes_->size())
+      throw Error(ErrorKind::Input,
+                  "only some of the processes find a supernet that is trained already; copy the "
+                  "first one's supernet.pth to all");
+  }
 
   void train(const TrainHooks& hooks) {
-    const std::unique_ptr<Communicator> processes = processes_from_environment();
     Objective objective;
     objective.gradients = [this](const Batch& batch, Parameters& leaves, Communicator& workers,
                                  int64_t step, double progress) {
       return sandwich(batch, leaves, workers, step, progress);
     };
     objective.judge = [this](Parameters& parameters, Communicator& workers) {
-      return accuracy(extreme(true, {true, true, true}), parameters, job_.validation->size(),
-                      workers);
+      return accuracy(largest_, parameters, workers);
     };
-    objective.prepare = [this](const std::vector<Parameters>& vectors, double progress) {
-      at::Tensor sorted = vectors.front().at(kSorted);
-      if (progress < kExpansions || sorted.item<float>() > 0) return;
-      sort_expanded_channels(layout_, vectors);
+    bool seen = false;  // so that most steps need not look into the weights
+    objective.prepare = [this, seen](const auto& vectors, double progress) mutable {
+      if (progress < kExpansions || seen) return;
+      seen = true;
+      const std::vector<Parameters> all = vectors();
+      at::Tensor sorted = all.front().at(kSorted);
+      if (sorted.item<float>() > 0) return;  // before the checkpoint
+      sort_expanded_channels(layout_, all);
       sorted.fill_(1);
     };
     TrainJob job;
@@ -93,10 +109,10 @@ class TorchSupernet : public Supernet {
     job.resume = job_.resume;
     Parameters start = layout_.initial(job_.options.seed);
     start[kSorted] = at::zeros({1});
-    result_ = run_training(start, job, identity(), objective, hooks, *processes);
-    for (const auto& [name, tensor] : to_state_dict({{kIdentity, fingerprint(identity())}}))
-      result_.best[name] = tensor;
+    result_ = run_training(start, job, identity(), objective, hooks, *processes_);
+    result_.best.merge(to_state_dict({{kIdentity, fingerprint(identity())}}));
     adopt(result_.best);
+    judges_ = !result_.interrupted;
   }
 
   void adopt(const checkpoint::StateDict& trained) {
@@ -112,19 +128,25 @@ class TorchSupernet : public Supernet {
         throw Error(ErrorKind::Input, "the supernet's weights are of another space ('" + name +
                                           "' is missing or of another shape)");
     }
+    judges_ = true;
   }
 
-  std::vector<double> accuracies(const std::vector<Genome>& networks, size_t images,
-                                 int threads) const override {
-    at::set_num_threads(1);
-    std::vector<double> result(networks.size());
-    parallel_for(networks.size(), threads, [&](size_t i) {
-      const at::NoGradGuard guard;
-      Alone alone;
-      Parameters parameters = parameters_;
-      result[i] = accuracy(networks[i], parameters, images, alone);
-    });
-    return result;
+  std::vector<double> accuracies(const std::vector<Genome>& networks, int threads) const override {
+    if (networks.empty()) return {};
+    return shared_accuracies(exchanged(networks), threads);
+  }
+
+  void serve(int threads) const override {
+    for (;;) {
+      const std::vector<Genome> networks = exchanged({});
+      if (networks.empty()) return;
+      shared_accuracies(networks, threads);
+    }
+  }
+
+  void dismiss() override {
+    if (judges_ && processes_->rank() == 0) exchanged({});
+    processes_ = std::make_unique<Alone>();
   }
 
   checkpoint::StateDict weights(const Genome& genome) const override {
@@ -160,6 +182,39 @@ class TorchSupernet : public Supernet {
   const TrainResult& training() const override { return result_; }
 
  private:
+  // What the first process wants to be judged, everywhere; nothing when it wants nothing any more.
+  std::vector<Genome> exchanged(const std::vector<Genome>& networks) const {
+    if (processes_->size() == 1) return networks;
+    std::string text;
+    for (const Genome& network : networks) text += encode(space_, network) + '\n';
+    auto length = static_cast<double>(text.size());
+    processes_->sum(&length, 1);
+    std::vector<double> letters(text.begin(), text.end());
+    letters.resize(static_cast<size_t>(length));
+    if (!letters.empty()) processes_->sum(letters.data(), static_cast<int64_t>(letters.size()));
+    std::istringstream lines(std::string(letters.begin(), letters.end()));
+    std::vector<Genome> result;
+    while (std::getline(lines, text)) result.push_back(decode(space_, text));
+    return result;
+  }
+
+  // Each process judges every so many of them.
+  std::vector<double> shared_accuracies(const std::vector<Genome>& networks, int threads) const {
+    at::set_num_threads(1);
+    const auto rank = static_cast<size_t>(processes_->rank());
+    const auto size = static_cast<size_t>(processes_->size());
+    std::vector<double> result(networks.size(), 0);
+    const size_t own = networks.size() / size + (rank < networks.size() % size ? 1 : 0);
+    parallel_for(own, threads, [&](size_t i) {
+      const at::NoGradGuard guard;
+      Alone alone;
+      Parameters parameters = parameters_;
+      result[i * size + rank] = accuracy(networks[i * size + rank], parameters, alone);
+    });
+    processes_->sum(result.data(), static_cast<int64_t>(result.size()));
+    return result;
+  }
+
   // "blocks.3.x" of a part in the supernet.
   static std::string shared_name(const std::string& layer, const std::vector<size_t>& blocks) {
     const std::string prefix = "blocks.";
@@ -177,36 +232,25 @@ class TorchSupernet : public Supernet {
     return text.str();
   }
 
-  Genome extreme(bool largest, const Freedom& free) const {
-    const SubSpace place = extreme_place(space_, job_.places, largest || !free.expansions);
-    Genome genome;
-    genome.width = place.width;
-    genome.resolution = place.resolution;
-    for (const Stage& stage : space_.stages)
-      genome.depths.push_back(index_of(stage.depths, largest || !free.depths));
-    const Genome::Block block = {index_of(space_.kernels, largest || !free.kernels),
-                                 index_of(space_.expansions, largest || !free.expansions),
-                                 index_of(space_.squeeze_excite, largest || !free.expansions)};
-    genome.blocks.assign(space_.blocks(), block);
+  // `genome` with the largest network's choices where there is no freedom yet.
+  Genome within(const Freedom& free, Genome genome) const {
+    if (!free.expansions) {
+      genome.width = largest_.width;
+      genome.resolution = largest_.resolution;
+    }
+    if (!free.depths) genome.depths = largest_.depths;
+    for (size_t i = 0; i < genome.blocks.size(); ++i) {
+      if (!free.kernels) genome.blocks[i].kernel = largest_.blocks[i].kernel;
+      if (free.expansions) continue;
+      genome.blocks[i].expansion = largest_.blocks[i].expansion;
+      genome.blocks[i].squeeze_excite = largest_.blocks[i].squeeze_excite;
+    }
     return genome;
   }
 
-  Genome random_genome(const Freedom& free, SplitMix64& random) const {
+  Genome random_genome(SplitMix64& random) const {
     const SubSpace place = job_.places[random.below(job_.places.size())];
-    Genome genome = sample(space_, place.width, place.resolution, random);
-    const Genome largest = extreme(true, free);
-    if (!free.expansions) {
-      genome.width = largest.width;
-      genome.resolution = largest.resolution;
-    }
-    if (!free.depths) genome.depths = largest.depths;
-    for (size_t i = 0; i < genome.blocks.size(); ++i) {
-      if (!free.kernels) genome.blocks[i].kernel = largest.blocks[i].kernel;
-      if (free.expansions) continue;
-      genome.blocks[i].expansion = largest.blocks[i].expansion;
-      genome.blocks[i].squeeze_excite = largest.blocks[i].squeeze_excite;
-    }
-    return genome;
+    return sample(space_, place.width, place.resolution, random);
   }
 
   at::Tensor resized(const at::Tensor& images, const netspec::NetworkDescription& network) const {
@@ -231,13 +275,13 @@ class TorchSupernet : public Supernet {
       return loss.item<double>();
     };
     at::Tensor scores;
-    const double loss = loss_of(extreme(true, free), batch.targets, &scores);
+    const double loss = loss_of(largest_, batch.targets, &scores);
     if (!free.kernels) return loss;
     const at::Tensor targets = at::softmax(scores, 1);
-    loss_of(extreme(false, free), targets, nullptr);
+    loss_of(within(free, smallest_), targets, nullptr);
     SplitMix64 random = random_stream(job_.options.seed, 0x6E6574, static_cast<uint64_t>(step));
     for (int i = 0; i < job_.random_networks; ++i)
-      loss_of(random_genome(free, random), targets, nullptr);
+      loss_of(within(free, random_genome(random)), targets, nullptr);
     return loss;
   }
 
@@ -257,8 +301,7 @@ class TorchSupernet : public Supernet {
     }
   }
 
-  double accuracy(const Genome& genome, Parameters& parameters, size_t images,
-                  Communicator& workers) const {
+  double accuracy(const Genome& genome, Parameters& parameters, Communicator& workers) const {
     const at::NoGradGuard guard;
     const netspec::NetworkDescription network = describe(space_, genome);
     CollectedMoments moments;
@@ -266,17 +309,20 @@ class TorchSupernet : public Supernet {
     calibrate(genome, network, parameters, alone, moments);
     SharedLayers layers(layout_, layout_.blocks_of(space_, genome), parameters, alone,
                         SharedLayers::Norm::Fixed, &moments);
-    return accuracy_of(*job_.validation, images, workers, [&](const at::Tensor& batch) {
+    return accuracy_of(*job_.validation, workers, [&](const at::Tensor& batch) {
       const at::Device device = parameters.begin()->second.device();
       return run_network(network, resized(batch.to(device), network), layers);
     });
   }
 
+  std::unique_ptr<Communicator> processes_;
   SupernetJob job_;
   const Space& space_;
+  Genome largest_, smallest_;
   SharedLayout layout_;
   Parameters parameters_;
   TrainResult result_;
+  bool judges_ = false;  // the others serve()
 };
 
 }  // namespace
@@ -284,6 +330,7 @@ class TorchSupernet : public Supernet {
 std::unique_ptr<Supernet> make_supernet_with_torch(const SupernetJob& job, const TrainHooks& hooks,
                                                    const checkpoint::StateDict& trained) {
   auto supernet = std::make_unique<TorchSupernet>(job);
+  supernet->agree(!trained.empty());
   if (trained.empty()) {
     supernet->train(hooks);
   } else {

@@ -47,10 +47,9 @@ TrainResult train_with_torch(const TrainJob& job, const TrainHooks& hooks) {
   };
   objective.judge = [&](Parameters& parameters, Communicator& workers) {
     OwnLayers layers(network.bn, parameters, workers, NormMode::Fixed, job.options.quantized);
-    return accuracy_of(
-        *job.validation, job.validation->size(), workers, [&](const at::Tensor& images) {
-          return run_network(network, images.to(parameters.begin()->second.device()), layers);
-        });
+    return accuracy_of(*job.validation, workers, [&](const at::Tensor& images) {
+      return run_network(network, images.to(parameters.begin()->second.device()), layers);
+    });
   };
   const std::string identity =
       netspec::write_description(network) + identity_of(job.options, *job.train, *job.validation);

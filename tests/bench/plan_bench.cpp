@@ -1,7 +1,6 @@
 // How long plan() takes: the median over repetitions on one core, for a search that asks it for
 // every candidate. One JSON document per model on standard output; scripts/bench runs it.
 //   mcunet_plan_bench MODEL.tflite …
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
@@ -12,6 +11,7 @@
 #include "libmcunet/board/board.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/tflite/reader.h"
+#include "tests/bench/bench.h"
 
 namespace {
 
@@ -28,8 +28,7 @@ double median_ms(const Graph& graph, const compiler::PlanOptions& options) {
     if (plan.memory.arena < 0) std::abort();  // never: keeps the plan from being left out
     ms.push_back(took.count());
   }
-  std::nth_element(ms.begin(), ms.begin() + kRepetitions / 2, ms.end());
-  return ms[kRepetitions / 2];
+  return bench::median(std::move(ms));
 }
 
 void measure(const std::string& path) {
@@ -51,11 +50,5 @@ void measure(const std::string& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    for (int i = 1; i < argc; ++i) measure(argv[i]);
-    return 0;
-  } catch (const std::exception& error) {
-    std::cerr << "mcunet_plan_bench: " << error.what() << "\n";
-    return 1;
-  }
+  return bench::for_each_model(argc, argv, "mcunet_plan_bench", measure);
 }

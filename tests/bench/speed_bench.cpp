@@ -1,7 +1,6 @@
 // How fast our own tools are: guest instructions per second of the emulated core, and the time that
 // the model of cycles takes for a whole network. One JSON document per model.
 //   mcunet_speed_bench MODEL.tflite …
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
@@ -15,6 +14,7 @@
 #include "libmcunet/emulator/emulator.h"
 #include "libmcunet/support/files.h"
 #include "libmcunet/tflite/reader.h"
+#include "tests/bench/bench.h"
 
 namespace {
 
@@ -61,20 +61,13 @@ void measure(const std::string& path) {
     cycles = compiler::estimated_cycles(model);
     ms.push_back(1000 * seconds_since(begin));
   }
-  std::nth_element(ms.begin(), ms.begin() + kRepetitions / 2, ms.end());
   out["cycles"] = cycles;
-  out["cycle_model_ms"] = ms[kRepetitions / 2];
+  out["cycle_model_ms"] = bench::median(std::move(ms));
   std::cout << out.dump() << "\n";
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    for (int i = 1; i < argc; ++i) measure(argv[i]);
-    return 0;
-  } catch (const std::exception& error) {
-    std::cerr << "mcunet_speed_bench: " << error.what() << "\n";
-    return 1;
-  }
+  return bench::for_each_model(argc, argv, "mcunet_speed_bench", measure);
 }

@@ -1,7 +1,9 @@
 // Do the weights that networks inherit from a supernet rank them as training each by itself does?
 // Prints a JSON document: both accuracies of random networks of a space, and Kendall's tau.
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "libmcunet/support/error.h"
@@ -16,33 +18,47 @@ using namespace mcunet;
 
 struct Setting {
   std::string data, space;
-  double width = 0;
+  double widest = 1;  // of the space's widths
   double supernet_s = 0;
-  size_t networks = 20, images = 10000;
-  int64_t epochs = 5;
+  size_t networks = 20, images = 20000;
+  int64_t epochs = 3;
   uint64_t seed = 0;
 };
+
+// The space's networks for these images: no wider than asked for, no resolutions above theirs.
+search::Space adapted(const Setting& setting, const Dataset& set) {
+  search::Space space = search::find_space(setting.space);
+  const SampleData first = set.load(0);
+  const Image& image = std::get<Image>(first);
+  space.in_channels = image.channels;
+  space.classes = static_cast<int32_t>(set.classes().size());
+  const auto drop = [](auto& choices, double most) {
+    choices.erase(std::remove_if(choices.begin(), choices.end(),
+                                 [most](double choice) { return choice > most; }),
+                  choices.end());
+    if (choices.empty()) throw Error(ErrorKind::Usage, "no such networks in the space");
+  };
+  drop(space.widths, setting.widest);
+  drop(space.resolutions, std::min(image.width, image.height));
+  return space;
+}
 
 int run(const Setting& setting) {
   const Dataset all = open_dataset(setting.data, Split::Train);
   const Dataset test = open_dataset(setting.data, Split::Test).choose(5000, setting.seed);
-  search::Space space = search::find_space(setting.space);
-  const SampleData first = all.load(0);
-  const Image& image = std::get<Image>(first);
-  space.in_channels = image.channels;
-  space.classes = static_cast<int32_t>(all.classes().size());
-  space.resolutions = {std::min(image.width, image.height)};
-  space.widths = {setting.width};
+  const search::Space space = adapted(setting, all);
   const Preprocess preprocess = find_preprocess("zero-one");
-  const auto load = [&](const Dataset& set) {
-    return search::TrainingImages(set, space.resolutions[0], space.in_channels, preprocess, 0);
+  const auto load = [&](const Dataset& set, int32_t resolution) {
+    return search::TrainingImages(set, resolution, space.in_channels, preprocess, 0);
   };
-  const search::TrainingImages train = load(all), validation = load(test);
-  const search::TrainingImages part = load(all.choose(setting.images, setting.seed));
+  const int32_t largest = *std::max_element(space.resolutions.begin(), space.resolutions.end());
+  const search::TrainingImages train = load(all, largest), validation = load(test, largest);
 
   search::SupernetJob job;
   job.space = space;
-  job.places = {{0, 0}};
+  for (size_t w = 0; w < space.widths.size(); ++w) {
+    for (size_t r = 0; r < space.resolutions.size(); ++r) job.places.push_back({w, r});
+  }
   job.train = &train;
   job.validation = &validation;
   job.options.epochs = 0;
@@ -57,14 +73,20 @@ int run(const Setting& setting) {
 
   std::vector<search::Genome> genomes;
   SplitMix64 random(setting.seed + 1);
-  while (genomes.size() < setting.networks) genomes.push_back(sample(space, 0, 0, random));
-  const std::vector<double> inherited = supernet->accuracies(genomes, validation.size(), 0);
+  while (genomes.size() < setting.networks) genomes.push_back(sample(space, random));
+  const std::vector<double> inherited = supernet->accuracies(genomes, 0);
+  const Dataset part = all.choose(setting.images, setting.seed);
+  std::map<int32_t, std::pair<search::TrainingImages, search::TrainingImages>> images;
+  for (const int32_t resolution : space.resolutions)
+    images.try_emplace(resolution, load(part, resolution), load(test, resolution));
   std::vector<double> alone(genomes.size());
   parallel_for(genomes.size(), 0, [&](size_t i) {
     search::TrainJob single;
     single.network = describe(space, genomes[i]);
-    single.train = &part;
-    single.validation = &validation;
+    const auto& [own, judged] = images.at(*single.network.resolution);
+    single.train = &own;
+    single.validation = &judged;
+    single.options.augmentation.crop = false;  // few epochs get further without
     single.options.epochs = setting.epochs;
     single.options.batch = 64;
     single.options.threads = 1;
@@ -91,7 +113,7 @@ int run(const Setting& setting) {
 
 int main(int argc, char** argv) {
   if (argc != 8) {
-    std::cerr << "usage: mcunet_supernet_bench DATA SPACE WIDTH SUPERNET_SECONDS NETWORKS IMAGES "
+    std::cerr << "usage: mcunet_supernet_bench DATA SPACE WIDEST SUPERNET_SECONDS NETWORKS IMAGES "
                  "EPOCHS\n";
     return 2;
   }

@@ -2,10 +2,6 @@
 // in a graph or in an Error that blames the file; crashes, other exceptions and more than ten
 // seconds are failures, printed with their seed. Deterministic: a seed is a mutant. Worth running
 // with sanitizers (the preset asan).
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <iostream>
 #include <limits>
@@ -16,6 +12,7 @@
 #include "libmcunet/support/error.h"
 #include "libmcunet/support/random.h"
 #include "quant/import/onnx/read.h"
+#include "tests/fuzz/children.h"
 #include "tests/support/mutants.h"
 #include "tests/support/onnx_model.h"
 
@@ -250,12 +247,11 @@ Bytes make_mutant(uint64_t seed) {
 // ---- running
 
 // Counts over all children.
-struct Shared {
-  volatile uint64_t seed;
-  uint64_t imported, refused, failures;
+struct Counts {
+  uint64_t imported, refused;
 };
 
-void run_mutant(uint64_t seed, Shared& counts) {
+std::string run_mutant(uint64_t seed, Counts& counts) {
   const auto read = [&counts](const Bytes& bytes) {
     try {
       import::read_onnx(bytes, {});
@@ -266,38 +262,9 @@ void run_mutant(uint64_t seed, Shared& counts) {
     ++counts.imported;
   };
   const uint64_t before = counts.imported;
-  for (const std::string& problem : testing::misread({make_mutant(seed)}, read)) {
-    std::cout << "seed " << seed << ": " << problem << std::endl;
-    ++counts.failures;
-    return;
-  }
+  for (const std::string& problem : testing::misread({make_mutant(seed)}, read)) return problem;
   if (counts.imported == before) ++counts.refused;
-}
-
-// In child processes, so that a crash costs one mutant and its seed is known.
-void run_children(uint64_t first, uint64_t end, Shared& counts) {
-  for (uint64_t next = first; next < end;) {
-    std::cout.flush();
-    const pid_t child = fork();
-    if (child < 0) throw std::runtime_error("fork failed");
-    if (child == 0) {
-      for (uint64_t seed = next; seed < end; ++seed) {
-        counts.seed = seed;
-        alarm(kHangSeconds);  // each mutant anew; SIGALRM ends the child
-        run_mutant(seed, counts);
-      }
-      _exit(0);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
-    std::cout << "seed " << counts.seed << ": "
-              << (WIFSIGNALED(status) ? "killed by signal " + std::to_string(WTERMSIG(status))
-                                      : "exit code " + std::to_string(WEXITSTATUS(status)))
-              << std::endl;
-    ++counts.failures;
-    next = counts.seed + 1;
-  }
+  return "";
 }
 
 }  // namespace
@@ -309,12 +276,11 @@ int main(int argc, char** argv) {
     const std::string text = base.SerializeAsString();
     import::read_onnx({text.begin(), text.end()}, {});
   }
-  void* memory =
-      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return 1;
-  auto& counts = *static_cast<Shared*>(memory);  // zeroed by the system
-  run_children(first, first + mutants, counts);
+  auto& counts = testing::shared_by_children<Counts>();
+  const uint64_t failures = testing::run_in_children(
+      first, first + mutants, kHangSeconds, [&](uint64_t seed) { return run_mutant(seed, counts); },
+      [](uint64_t seed) { return "seed " + std::to_string(seed); });
   std::cout << mutants << " mutants from seed " << first << ": " << counts.imported << " imported, "
-            << counts.refused << " refused, " << counts.failures << " failures\n";
-  return counts.failures == 0 ? 0 : 1;
+            << counts.refused << " refused, " << failures << " failures\n";
+  return failures == 0 ? 0 : 1;
 }

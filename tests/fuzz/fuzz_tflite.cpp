@@ -2,11 +2,7 @@
 // emitter. Each must end in success or in an Error that blames the file or the board; crashes,
 // other exceptions, more than two seconds or much memory are failures, printed with their seed.
 // Deterministic: a seed is a mutant. Worth running with sanitizers (the preset asan).
-#include <signal.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -25,6 +21,7 @@
 #include "libmcunet/support/random.h"
 #include "libmcunet/tflite/reader.h"
 #include "libmcunet/tflite/writer.h"
+#include "tests/fuzz/children.h"
 #include "tests/support/demo_models.h"
 #include "tests/support/random_graph.h"
 
@@ -311,9 +308,8 @@ class Mutator {
 // ----------------------------------------------------------------------------------
 
 // Counts over all children.
-struct Shared {
-  volatile uint64_t seed;
-  uint64_t compiled, input, unsupported, does_not_fit, failures;
+struct Counts {
+  uint64_t compiled, input, unsupported, does_not_fit;
 };
 
 void compile_and_emit(const Bytes& bytes, const std::string& name) {
@@ -336,7 +332,7 @@ long resident_peak() {
 }
 
 // Empty when the mutant ended as it should.
-std::string run_mutant(const Bytes& bytes, const std::string& name, Shared& counts) {
+std::string run_mutant(const Bytes& bytes, const std::string& name, Counts& counts) {
   const long before = resident_peak();
   const auto start = std::chrono::steady_clock::now();
   try {
@@ -380,57 +376,25 @@ Mutant make_mutant(const std::vector<Base>& bases, uint64_t seed) {
   return {base, Mutator(base, random).mutate()};
 }
 
-void report(const std::vector<Base>& bases, uint64_t seed, const std::string& problem,
-            Shared& counts) {
-  std::cout << "seed " << seed << " (" << make_mutant(bases, seed).base.name << "): " << problem
-            << std::endl;
-  ++counts.failures;
-}
-
-// In a child process, so that a crash costs one mutant and its seed is known.
-void run_children(const std::vector<Base>& bases, uint64_t first, uint64_t end, Shared& counts) {
-  uint64_t next = first;
-  while (next < end) {
-    std::cout.flush();
-    counts.seed = next;
-    const pid_t child = fork();
-    if (child < 0) throw std::runtime_error("fork failed");
-    if (child == 0) {
-      for (uint64_t seed = next; seed < end; ++seed) {
-        counts.seed = seed;
-        alarm(kHangSeconds);  // each mutant anew; SIGALRM ends the child
-        const Mutant mutant = make_mutant(bases, seed);
-        const std::string problem = run_mutant(mutant.bytes, mutant.base.name, counts);
-        if (!problem.empty()) report(bases, seed, problem, counts);
-      }
-      _exit(0);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
-    const uint64_t seed = counts.seed;
-    report(bases, seed,
-           WIFSIGNALED(status) ? "killed by signal " + std::to_string(WTERMSIG(status))
-                               : "exit code " + std::to_string(WEXITSTATUS(status)),
-           counts);
-    next = seed + 1;
-  }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   const uint64_t mutants = argc > 1 ? std::stoull(argv[1]) : kDefaultMutants;
   const uint64_t first = argc > 2 ? std::stoull(argv[2]) : 1;
-  void* memory =
-      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return 1;
-  auto& counts = *static_cast<Shared*>(memory);  // zeroed by the system
+  auto& counts = testing::shared_by_children<Counts>();
   const std::vector<Base> bases = collect_bases();
-  run_children(bases, first, first + mutants, counts);
+  const auto run = [&](uint64_t seed) {
+    const Mutant mutant = make_mutant(bases, seed);
+    return run_mutant(mutant.bytes, mutant.base.name, counts);
+  };
+  const auto label = [&](uint64_t seed) {
+    return "seed " + std::to_string(seed) + " (" + make_mutant(bases, seed).base.name + ")";
+  };
+  const uint64_t failures =
+      testing::run_in_children(first, first + mutants, kHangSeconds, run, label);
   std::cout << mutants << " mutants of " << bases.size() << " files from seed " << first << ": "
             << counts.compiled << " compiled, " << counts.input << " corrupt, "
             << counts.unsupported << " unsupported, " << counts.does_not_fit << " too large, "
-            << counts.failures << " failures\n";
-  return counts.failures == 0 ? 0 : 1;
+            << failures << " failures\n";
+  return failures == 0 ? 0 : 1;
 }

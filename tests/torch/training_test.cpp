@@ -272,8 +272,8 @@ TEST_CASE("a supernet's networks are those that they are exported as", "[trainin
   std::vector<Genome> genomes;
   for (const SubSpace& place : job.places)
     genomes.push_back(sample(job.space, place.width, place.resolution, random));
-  const std::vector<double> judged = supernet->accuracies(genomes, 40, 2);
-  CHECK(judged == supernet->accuracies(genomes, 40, 1));
+  const std::vector<double> judged = supernet->accuracies(genomes, 2);
+  CHECK(judged == supernet->accuracies(genomes, 1));
   for (size_t i = 0; i < genomes.size(); ++i) {
     CAPTURE(encode(job.space, genomes[i]));
     const netspec::NetworkDescription network = describe(job.space, genomes[i]);
@@ -283,13 +283,13 @@ TEST_CASE("a supernet's networks are those that they are exported as", "[trainin
     Parameters own = from_state_dict(weights);
     Alone alone;
     OwnLayers layers(network.bn, own, alone, NormMode::Fixed);
-    CHECK(accuracy_of(images, 40, alone, [&](const at::Tensor& batch) {
+    CHECK(accuracy_of(images, alone, [&](const at::Tensor& batch) {
             return run_network(network, batch, layers);
           }) == judged[i]);
   }
   // The same weights make the same supernet; those of another space are refused.
   const auto again = make_supernet_with_torch(job, {}, supernet->training().best);
-  CHECK(again->accuracies(genomes, 40, 2) == judged);
+  CHECK(again->accuracies(genomes, 2) == judged);
   job.space.kernels = {3, 5};
   CHECK_THROWS_AS(make_supernet_with_torch(job, {}, supernet->training().best), Error);
 }

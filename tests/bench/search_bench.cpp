@@ -1,13 +1,19 @@
-// Evolution against random search with equally many networks costed: one JSON document per seed on
-// standard output. scripts/bench-search runs it.
-//   mcunet_search_bench [SEEDS [POPULATION [GENERATIONS]]]      (10, 30, 8)
-// The task: STM32F746 with the flash and the time that MCUNet-320kB needs there.
+// For scripts/bench-search; JSON documents on standard output, one per line.
+//   mcunet_search_bench evolution [SEEDS [POPULATION [GENERATIONS]]]      (10, 30, 8)
+// Evolution against random search with equally many networks costed. The task: STM32F746 with the
+// flash and the time that MCUNet-320kB needs there.
+//   mcunet_search_bench predict NAME…
+// The predicted accuracies of networks of the zoo, and the published ones.
 #include <chrono>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "libmcunet/board/board.h"
+#include "libmcunet/graph/operators.h"
+#include "libmcunet/netspec/build.h"
+#include "libmcunet/support/error.h"
 #include "libmcunet/support/parallel.h"
+#include "libmcunet/zoo/zoo.h"
 #include "search/evolution.h"
 #include "search/predictor.h"
 
@@ -79,15 +85,33 @@ void compare(uint64_t seed, size_t population, size_t generations) {
   std::cout << out.dump() << std::endl;
 }
 
+void predict(const std::string& name) {
+  const zoo::ZooNetwork entry = zoo::get(name);
+  const auto& network = std::get<netspec::NetworkDescription>(entry.network);
+  const Graph graph = netspec::build_graph(network);
+  const Prediction prediction = AccuracyPredictor::imagenet().predict(
+      architecture(network, total_macs(graph), total_parameters(graph)));
+  nlohmann::ordered_json out = {{"network", name}, {"predicted", prediction.top1}};
+  out["published"] = entry.published.top1_float.value_or(0);
+  std::cout << out.dump() << std::endl;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  const std::string what = argc > 1 ? argv[1] : "";
   const auto argument = [&](int i, size_t otherwise) {
     return argc > i ? std::stoul(argv[i]) : otherwise;
   };
   try {
-    for (uint64_t seed = 0; seed < argument(1, 10); ++seed)
-      compare(seed, argument(2, 30), argument(3, 8));
+    if (what == "predict") {
+      for (int i = 2; i < argc; ++i) predict(argv[i]);
+    } else if (what == "evolution") {
+      for (uint64_t seed = 0; seed < argument(2, 10); ++seed)
+        compare(seed, argument(3, 30), argument(4, 8));
+    } else {
+      throw Error(ErrorKind::Usage, "evolution or predict?");
+    }
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "mcunet_search_bench: " << error.what() << "\n";
